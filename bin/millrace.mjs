@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+// The launcher. Plain JavaScript that any Node since 18 can read: it finds a Node that can run Millrace and hands over to it.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const WANTED = 24
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const source = join(root, 'src', 'main.ts')
+const built = join(root, 'dist', 'src', 'main.js')
+// Node strips no types under node_modules, so an installed package always runs what was built.
+const entry = existsSync(source) && !root.includes('node_modules') ? source : built
+
+if (Number(process.versions.node.split('.')[0]) >= WANTED) {
+  await import(pathToFileURL(entry).href)
+} else {
+  handOver(carriedNode())
+}
+
+/** The Node 24 that npm installed beside this package as an optional dependency for this platform. */
+function carriedNode() {
+  const require = createRequire(import.meta.url)
+  const { platform, arch } = process
+  const os = platform === 'win32' ? 'win' : platform
+  const file = platform === 'win32' ? 'bin/node.exe' : 'bin/node'
+  for (const name of [`node-${os}-${arch}`, `node-bin-${os}-${arch}`]) {
+    try {
+      return join(dirname(require.resolve(`${name}/package.json`)), file)
+    } catch {
+      // The other name is tried next.
+    }
+  }
+  console.error(
+    `millrace needs Node ${WANTED} or newer, this is Node ${process.versions.node}, and none was installed for ${platform}-${arch}.\n` +
+      `Run \`npm ci\` without \`--omit=optional\`, or put Node ${WANTED} on the PATH.`,
+  )
+  process.exit(69)
+}
+
+function handOver(node) {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, ...process.argv.slice(2)], { stdio: 'inherit' })
+  // A terminal sends Ctrl-C to both processes; a supervisor sends SIGTERM to this one only. Either way the child decides when to go.
+  process.on('SIGINT', () => {})
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('exit', (code, signal) => {
+    if (signal) process.kill(process.pid, signal)
+    else process.exit(code ?? 1)
+  })
+}

@@ -1,0 +1,122 @@
+/**
+ * Events: CloudEvents 1.0 in JSON (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
+ * `seq`, `previoushash` and `hash` are extension attributes: they chain the events of one source.
+ */
+export interface MillraceEvent<T extends EventType = EventType> {
+  readonly specversion: '1.0'
+  readonly id: string
+  readonly source: string
+  readonly type: T
+  /** Wall time, RFC 3339. */
+  readonly time: string
+  /** What the event is about: a model's name, a run's id, a data set's path. */
+  readonly subject: string
+  readonly datacontenttype: 'application/json'
+  readonly data: EventData[T]
+  /** Project time, RFC 3339; equal to `time` unless the clock is simulated. */
+  readonly projecttime: string
+  readonly seq: number
+  /** SHA-256, hex, of the event before it in the same source; 64 zeros for the first. */
+  readonly previoushash: string
+  readonly hash: string
+}
+
+/** An event as the log hands it out: `position` orders all sources. */
+export interface LoggedEvent<T extends EventType = EventType> {
+  readonly position: number
+  readonly event: MillraceEvent<T>
+}
+
+export interface EventPage {
+  readonly events: readonly LoggedEvent[]
+  /** Ask for events after this one next. */
+  readonly position: number
+}
+
+export interface OutboxPage {
+  readonly events: readonly MillraceEvent[]
+}
+
+export interface EventData {
+  'dev.millrace.dataset.versioned': {
+    path: string
+    /** DVC's hash, with `.dir` for a folder. */
+    md5: string
+    size: number
+    nfiles?: number
+    rows?: number
+    commit?: string
+  }
+  'dev.millrace.contract.checked': {
+    contract: string
+    data: string
+    passed: boolean
+    rows: number
+    checks: number
+    violations: readonly { rule: string; count: number; share: number }[]
+  }
+  'dev.millrace.run.finished': { run_id: string; experiment_id: string; status: string; metrics: Readonly<Record<string, number>> }
+  'dev.millrace.model.created': { model: string }
+  'dev.millrace.model.version.created': { model: string; version: string; run_id: string | null; tags: Readonly<Record<string, string>> }
+  'dev.millrace.model.alias.moved': {
+    model: string
+    alias: string
+    /** null when the alias was removed. */
+    version: string | null
+    previous: string | null
+    actor: string
+    reason: string
+  }
+  'dev.millrace.gate.decided': {
+    model: string
+    version: string
+    gate: 'candidate' | 'promotion'
+    passed: boolean
+    checks: readonly GateCheck[]
+    execution_id?: string
+  }
+  'dev.millrace.deployment.rolled_out': { model: string; alias: string; version: string; previous: string | null; swap_ms: number }
+  'dev.millrace.deployment.failed': { model: string; alias: string; version: string; reason: string }
+  'dev.millrace.deployment.rolled_back': { model: string; alias: string; version: string; previous: string; reason: string }
+  'dev.millrace.report.created': { report_id: string; model: string; window: { start: string; end: string } }
+  'dev.millrace.drift.detected': {
+    model: string
+    report_id: string
+    window: { start: string; end: string }
+    drifted: readonly { column: string; method: string; score: number; threshold: number }[]
+    share: number
+  }
+  'dev.millrace.performance.degraded': {
+    model: string
+    version: string
+    report_id: string
+    window: { start: string; end: string }
+    metric: string
+    value: number
+    reference: number
+    threshold: number
+  }
+  'dev.millrace.retraining.requested': { model: string; reason: string; execution_id: string; key: string }
+  'dev.millrace.execution.started': { execution_id: string; reason: string; key: string }
+  'dev.millrace.execution.finished': {
+    execution_id: string
+    run_id: string
+    model: string
+    version: string
+    commit: string
+    stages: readonly { name: string; seconds: number; cached: boolean }[]
+  }
+  'dev.millrace.execution.failed': { execution_id: string; stage?: string; reason: string }
+  'dev.millrace.config.applied': { commit: string; actor: string }
+}
+
+export type EventType = keyof EventData
+
+/** One line of a gate's decision: `value` is compared with `threshold` by `rule`. */
+export interface GateCheck {
+  readonly name: string
+  readonly passed: boolean
+  readonly value: number | string
+  /** In words, with the numbers: `log_loss < 0.4931 (base rate)`. */
+  readonly rule: string
+}
