@@ -1,0 +1,19 @@
+import { join, resolve } from 'node:path'
+import type { BaseConfig, ServiceName } from './schema.ts'
+
+/** Where a service is reached by the others: its configured url, else its host and port. */
+export function serviceUrl(config: BaseConfig, name: ServiceName): string {
+  const { url, host, port } = config.services[name]
+  if (url !== undefined) return url.replace(/\/+$/, '')
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
+  return `http://${reachable}:${port}`
+}
+
+/** The folder that holds one service's state. */
+export function serviceFolder(config: BaseConfig, projectFolder: string, name: ServiceName): string {
+  return join(resolve(projectFolder, config.storage.folder), name)
+}
+
+export function databaseUrl(config: BaseConfig, projectFolder: string, name: ServiceName, file: string = name): string {
+  return config.storage.database === 'sqlite' ? `sqlite:${join(serviceFolder(config, projectFolder, name), `${file}.db`)}` : config.storage.database
+}

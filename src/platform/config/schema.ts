@@ -1,0 +1,58 @@
+import Type, { type Static, type TObject, type TProperties } from 'typebox'
+
+export const SERVICE_NAMES = ['gateway', 'tracking', 'features', 'serving', 'monitor', 'pipelines'] as const
+export type ServiceName = (typeof SERVICE_NAMES)[number]
+
+export const DEFAULT_PORTS: Readonly<Record<ServiceName, number>> = {
+  gateway: 8080,
+  serving: 8000,
+  tracking: 5000,
+  features: 6566,
+  monitor: 8001,
+  pipelines: 8002,
+}
+
+const closed = <P extends TProperties>(properties: P): TObject<P> => Type.Object(properties, { additionalProperties: false })
+
+function serviceSchema(port: number) {
+  return closed({
+    port: Type.Integer({ minimum: 1, maximum: 65535, default: port, description: 'Port to listen on' }),
+    host: Type.String({ default: '127.0.0.1', description: 'Address to listen on; loopback unless told otherwise' }),
+    url: Type.Optional(Type.String({ pattern: '^https?://', description: 'Where the other services reach it, if not at host and port' })),
+  })
+}
+
+const services = closed({
+  gateway: serviceSchema(DEFAULT_PORTS.gateway),
+  tracking: serviceSchema(DEFAULT_PORTS.tracking),
+  features: serviceSchema(DEFAULT_PORTS.features),
+  serving: serviceSchema(DEFAULT_PORTS.serving),
+  monitor: serviceSchema(DEFAULT_PORTS.monitor),
+  pipelines: serviceSchema(DEFAULT_PORTS.pipelines),
+})
+
+/** The part of millrace.yaml that says nothing of ML: where services run, where state lives, what time it is. */
+export const basePropertiesSchema = {
+  project: Type.String({ minLength: 1, pattern: '^[a-z0-9][a-z0-9-]*$', description: 'Name of the project' }),
+  clock: Type.Union(
+    [Type.Literal('wall'), closed({ simulated: Type.String({ format: 'date-time', description: 'Project time at the first start, RFC 3339' }) })],
+    { default: 'wall' },
+  ),
+  durability: Type.Union([Type.Literal('process'), Type.Literal('power')], { default: 'process' }),
+  storage: closed({
+    folder: Type.String({ minLength: 1, default: '.millrace', description: 'Folder for the state of all services, relative to the project' }),
+    database: Type.String({
+      pattern: '^(sqlite$|postgres(ql)?://)',
+      default: 'sqlite',
+      description: 'sqlite (a file per service) or postgresql://… (a schema per service)',
+    }),
+  }),
+  http: closed({
+    allowed_hosts: Type.Array(Type.String(), { default: [], description: 'Names besides localhost under which the services are called' }),
+    body_limit: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024, description: 'Bytes' }),
+  }),
+  services,
+} as const satisfies TProperties
+
+export const baseConfigSchema = closed(basePropertiesSchema)
+export type BaseConfig = Static<typeof baseConfigSchema>

@@ -1,0 +1,45 @@
+/**
+ * Every error that Millrace can answer with: its code, the HTTP status it maps to, and the exit code of the command line
+ * (sysexits.h where one fits: 64 usage, 65 data, 66 no input, 69 unavailable, 73 cannot create, 74 I/O, 75 try again, 78 configuration).
+ * docs/errors.md is checked against this table by a test.
+ */
+export const ERROR_CATALOGUE = {
+  // any service
+  BAD_REQUEST: { status: 400, exit: 65, title: 'The request is malformed' },
+  NOT_FOUND: { status: 404, exit: 66, title: 'There is nothing by that name' },
+  METHOD_NOT_ALLOWED: { status: 405, exit: 64, title: 'The route does not answer this method' },
+  CONFLICT: { status: 409, exit: 65, title: 'The request contradicts the present state' },
+  BODY_TOO_LARGE: { status: 413, exit: 65, title: 'The body is over the limit' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, exit: 65, title: 'The content type is not understood here' },
+  HOST_NOT_ALLOWED: { status: 403, exit: 77, title: 'The Host or Origin header is not one of ours' },
+  INTERNAL: { status: 500, exit: 70, title: 'An unexpected error; the log has the details' },
+  UNAVAILABLE: { status: 503, exit: 69, title: 'The service is not ready' },
+  UPSTREAM_FAILED: { status: 502, exit: 69, title: 'Another service could not be reached or failed' },
+  TIMEOUT: { status: 504, exit: 75, title: 'It took longer than allowed' },
+  CANCELLED: { status: 499, exit: 130, title: 'It was cancelled' },
+  // command line and machine
+  USAGE: { status: 400, exit: 64, title: 'The command line is wrong' },
+  CONFIG_INVALID: { status: 500, exit: 78, title: 'The configuration is wrong' },
+  PORT_TAKEN: { status: 500, exit: 69, title: 'The port is taken' },
+  DISK_FULL: { status: 507, exit: 74, title: 'No space is left on the device' },
+  NOT_WRITABLE: { status: 500, exit: 73, title: 'The folder cannot be written' },
+  FOREIGN_FOLDER: { status: 500, exit: 73, title: 'The folder holds something that is not ours' },
+  PATH_OUTSIDE_ROOT: { status: 400, exit: 65, title: 'The path leaves its root' },
+  SERVICE_FAILED: { status: 500, exit: 69, title: 'A service did not start or keeps failing' },
+  DEMO_FAILED: { status: 500, exit: 1, title: 'A step of the demo could not be verified' },
+  // events and time
+  EVENT_CHAIN_BROKEN: { status: 500, exit: 65, title: 'The chain of events does not verify' },
+  CLOCK_NOT_SIMULATED: { status: 409, exit: 64, title: 'Project time is wall time here and cannot be set' },
+  CLOCK_BACKWARDS: { status: 409, exit: 65, title: 'Project time only moves forward' },
+  // features and learners
+  FEATURES_INVALID: { status: 422, exit: 78, title: 'A feature definition is wrong' },
+  INPUT_INVALID: { status: 400, exit: 65, title: 'The input does not match the model signature' },
+  LEARNER_INVALID: { status: 422, exit: 65, title: 'The learner cannot use these parameters or data' },
+  // db
+  MIGRATION_FAILED: { status: 500, exit: 70, title: 'A database migration failed' },
+  MIGRATION_UNKNOWN: { status: 500, exit: 70, title: 'The database was written by a newer version' },
+  // data
+  DVC_FILE_INVALID: { status: 422, exit: 65, title: 'A .dvc file, dvc.yaml, dvc.lock or parameters file is malformed' },
+} as const satisfies Record<string, { status: number; exit: number; title: string }>
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE

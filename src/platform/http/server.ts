@@ -1,0 +1,144 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
+import { hexId } from '../ids/index.ts'
+import type { Logger } from '../log/index.ts'
+import { Counter, Histogram, type Registry } from '../metrics/index.ts'
+import { createHostCheck } from './hosts.ts'
+import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts'
+
+export type HttpServer = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
+
+/** Answers a request itself and returns true, or leaves it to the routes and returns false. */
+export type RequestTaker = (request: IncomingMessage, response: ServerResponse) => boolean
+
+export interface HttpOptions {
+  readonly service: string
+  readonly version: string
+  readonly log: Logger
+  readonly metrics: Registry
+  /** Bytes; a longer body is answered 413. Default 16 MiB. */
+  readonly bodyLimit?: number
+  readonly allowedHosts?: readonly string[]
+}
+
+const DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
+const REQUEST_ID = /^[\w.:\-/]{1,128}$/
+
+/**
+ * The base of every service: request ids (`X-Request-Id` in, else made; always out), problem details, limits, host check, request metrics, and
+ * OpenAPI at /docs. `take` lets a hot path answer on the bare node:http server before Fastify sees the request.
+ */
+export async function createHttpServer(options: HttpOptions): Promise<{ http: HttpServer; take: (taker: RequestTaker) => void }> {
+  let taker: RequestTaker = () => false
+  const logger: FastifyBaseLogger = options.log
+  const base = fastify({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyLimit ?? DEFAULT_BODY_LIMIT,
+    requestIdHeader: false,
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    routerOptions: { maxParamLength: 1024 },
+    forceCloseConnections: 'idle',
+    serverFactory: (handler) =>
+      createServer({ keepAliveTimeout: 65_000, requestTimeout: 300_000 }, (request, response) => {
+        if (!taker(request, response)) handler(request, response)
+      }),
+  })
+  const app: HttpServer = base.withTypeProvider<TypeBoxTypeProvider>()
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+
+  const hostAllowed = createHostCheck(options.allowedHosts ?? [])
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+    if (!hostAllowed(request.headers.host, request.headers.origin)) {
+      throw new MillraceError('HOST_NOT_ALLOWED', `the Host or Origin of this request is not one that ${options.service} answers to; see http.allowed_hosts`)
+    }
+  })
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const known = asMillraceError(error)
+    if (known.status >= 500) request.log.error({ err: error, request_id: request.id, url: request.url }, known.message)
+    return reply.status(known.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(known, request.id))
+  })
+  app.setNotFoundHandler((request) => {
+    throw new MillraceError('NOT_FOUND', `${request.method} ${request.url.split('?')[0]}: ${options.service} has no such route`)
+  })
+  observeRequests(app, options.metrics)
+  await app.register(swagger, { openapi: { info: { title: `Millrace ${options.service}`, version: options.version } } })
+  await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'warn' })
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    reply.type(options.metrics.contentType)
+    return options.metrics.metrics()
+  })
+  return {
+    http: app,
+    take: (next) => {
+      taker = next
+    },
+  }
+}
+
+/** The caller's id if it is a fit one, else a new one: it goes into logs and headers, so it may hold no spaces or line breaks. */
+export function requestId(header: string | string[] | undefined): string {
+  return typeof header === 'string' && REQUEST_ID.test(header) ? header : hexId()
+}
+
+function observeRequests(app: HttpServer, metrics: Registry): void {
+  const labelNames = ['method', 'route', 'status'] as const
+  const requests = new Counter({ name: 'http_requests_total', help: 'Requests answered', labelNames, registers: [metrics] })
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last of its answer',
+    labelNames,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [metrics],
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    // The pattern of the route, not the address: the number of series must not grow with what callers ask for.
+    const labels = { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }
+    requests.inc(labels)
+    duration.observe(labels, reply.elapsedTime / 1000)
+  })
+}
+
+function asMillraceError(error: FastifyError): MillraceError {
+  if (error instanceof MillraceError) return error
+  if (error.validation) return new MillraceError('BAD_REQUEST', error.message, { cause: error, details: error.validation })
+  switch (error.statusCode) {
+    case 413:
+      return new MillraceError('BODY_TOO_LARGE', error.message, { cause: error })
+    case 415:
+      return new MillraceError('UNSUPPORTED_MEDIA_TYPE', error.message, { cause: error })
+    default:
+      if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+        return new MillraceError('BAD_REQUEST', error.message, { cause: error })
+      }
+      return toMillraceError(error)
+  }
+}
+
+/** Listens, and says in words who may hold the port where it is taken. Returns the port, which differs from the asked one only if that was 0. */
+export async function listen(app: HttpServer, service: string, host: string, port: number): Promise<number> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    if (errnoCode(error) === 'EADDRINUSE') {
+      const { portHolder } = await import('./port-holder.ts')
+      const holder = await portHolder(port)
+      throw new MillraceError(
+        'PORT_TAKEN',
+        `port ${port} for ${service} is taken${holder ? ` by ${holder}` : ''}; choose another with MILLRACE_${service.toUpperCase()}_PORT or services.${service}.port`,
+        { cause: error },
+      )
+    }
+    if (errnoCode(error) === 'EACCES') {
+      throw new MillraceError('PORT_TAKEN', `port ${port} for ${service} needs more rights than this user has; choose one above 1023`, { cause: error })
+    }
+    throw error
+  }
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}

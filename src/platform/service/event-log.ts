@@ -1,0 +1,16 @@
+import type { EventPage, EventType } from '../../api/events.ts'
+import { MillraceError } from '../errors/index.ts'
+
+/** The event log over HTTP, as a follower needs it. The platform stands below the SDK, so it makes these two calls itself. */
+export function eventLogAt(gateway: () => string) {
+  const get = async <T>(path: string, signal: AbortSignal): Promise<T> => {
+    const response = await fetch(`${gateway()}${path}`, { signal })
+    if (!response.ok) throw new MillraceError('UPSTREAM_FAILED', `the event log answered ${response.status} to GET ${path}`)
+    return (await response.json()) as T
+  }
+  return {
+    fetchPage: (position: number, types: readonly EventType[], waitSeconds: number, signal: AbortSignal): Promise<EventPage> =>
+      get(`/events?after=${position}&types=${types.join(',')}&wait=${waitSeconds}`, AbortSignal.any([signal, AbortSignal.timeout((waitSeconds + 10) * 1000)])),
+    fetchHead: async (): Promise<number> => (await get<{ position: number }>('/events/head', AbortSignal.timeout(10_000))).position,
+  }
+}

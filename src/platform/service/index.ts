@@ -1,0 +1,159 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Transaction } from 'kysely'
+import type { EventType, LoggedEvent } from '../../api/events.ts'
+import { type Clock, SimulatedClock, wallClock } from '../clock/index.ts'
+import { type BaseConfig, type ServiceName, databaseUrl, serviceFolder, serviceUrl } from '../config/index.ts'
+import { type Database, type Migration, openDatabase } from '../db/index.ts'
+import { MillraceError, toMillraceError } from '../errors/index.ts'
+import { followEvents } from '../events/follow.ts'
+import { type EventsSchema, Outbox } from '../events/outbox.ts'
+import { type HttpServer, type RequestTaker, createHttpServer, listen } from '../http/index.ts'
+import { type Logger, createLogger } from '../log/index.ts'
+import { type Registry, createMetrics } from '../metrics/index.ts'
+import { VERSION } from '../version.ts'
+import { eventLogAt } from './event-log.ts'
+import { registerControlRoutes } from './control.ts'
+
+/** What a service is: its tables, and how it starts. Each layer exports one per service it runs. */
+export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig> {
+  readonly name: ServiceName
+  /** In order; one of them is `{ name: …, up: createEventsTables }`. */
+  readonly migrations: readonly Migration[]
+  /** Registers routes on `context.http` and starts what runs in the background. The server listens after it resolves. */
+  readonly start: (context: ServiceContext<S, C>) => Promise<ServiceInstance>
+}
+
+export interface ServiceInstance {
+  /** What is due at the present project time and not yet done, in words; empty when the service has caught up. */
+  readonly waitingFor: () => Promise<readonly string[]>
+  /** Finishes what was accepted and closes what it opened; the kit closes server and database. */
+  readonly stop: () => Promise<void>
+}
+
+export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
+  readonly name: ServiceName
+  readonly config: C
+  /** The project: a Git repository with millrace.yaml. */
+  readonly projectFolder: string
+  /** This service's own folder below the project's state; exists. */
+  readonly folder: string
+  readonly db: Database<S>
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Registry
+  readonly http: HttpServer
+  /** Lets a hot path answer on the bare server before Fastify sees the request. */
+  readonly take: (taker: RequestTaker) => void
+  /** Address of another service. */
+  readonly url: (service: ServiceName) => string
+  /** Called with the new project time each time a driver moves it. Never called when the clock is not simulated. */
+  readonly onClockMove: (listener: (now: Date) => void) => void
+  /** Follows the event log under a durable position; stopped, and asked for the watermark, by the kit. */
+  readonly follow: (subscriber: string, types: readonly EventType[], handle: (event: LoggedEvent, trx: Transaction<S>) => Promise<void>) => void
+}
+
+export interface RunningService {
+  readonly name: ServiceName
+  readonly port: number
+  readonly stop: () => Promise<void>
+}
+
+export interface RunOptions {
+  readonly projectFolder: string
+  /** Overrides the configured port; 0 asks the system for one (tests). */
+  readonly port?: number
+  readonly log?: Logger
+}
+
+/** Opens the database, builds the server, starts the service and listens. What was opened is closed again if a later step fails. */
+export async function runService<S extends EventsSchema, C extends BaseConfig>(
+  definition: ServiceDefinition<S, C>,
+  config: C,
+  options: RunOptions,
+): Promise<RunningService> {
+  const { name } = definition
+  const log = options.log ?? createLogger(name)
+  const folder = serviceFolder(config, options.projectFolder, name)
+  makeFolder(folder, name)
+  const cleanups: (() => Promise<void>)[] = []
+  const cleanUp = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).reverse()) {
+      await cleanup().catch((error: unknown) => log.error({ err: error }, 'stopping: one part failed to close'))
+    }
+  }
+  try {
+    const db = await openDatabase<S>({
+      url: databaseUrl(config, options.projectFolder, name),
+      schema: name,
+      migrations: definition.migrations,
+      durability: config.durability,
+    })
+    cleanups.push(() => db.close())
+    const clock = openClock(config, folder)
+    const metrics = createMetrics(name)
+    const { http, take } = await createHttpServer({
+      service: name,
+      version: VERSION,
+      log,
+      metrics,
+      bodyLimit: config.http.body_limit,
+      allowedHosts: config.http.allowed_hosts,
+    })
+    cleanups.push(() => http.close())
+    const outbox = new Outbox(eventsDatabase(db), name, clock)
+    const waits: (() => Promise<readonly string[]>)[] = []
+    const eventLog = eventLogAt(() => serviceUrl(config, 'gateway'))
+    const context: ServiceContext<S, C> = {
+      name,
+      config,
+      projectFolder: options.projectFolder,
+      folder,
+      db,
+      outbox,
+      clock,
+      log,
+      metrics,
+      http,
+      take,
+      url: (service) => serviceUrl(config, service),
+      onClockMove: (listener) => {
+        if (clock instanceof SimulatedClock) clock.onMove(listener)
+      },
+      follow: (subscriber, types, handle) => {
+        const follower = followEvents({ subscriber, types, db, log, handle, ...eventLog })
+        waits.push(() => follower.waitingFor())
+        cleanups.push(() => follower.stop())
+      },
+    }
+    const instance = await definition.start(context)
+    cleanups.push(() => instance.stop())
+    waits.push(instance.waitingFor)
+    await registerControlRoutes(http, { name, outbox, clock, waitingFor: async () => (await Promise.all(waits.map((wait) => wait()))).flat() })
+    const port = await listen(http, name, config.services[name].host, options.port ?? config.services[name].port)
+    log.info({ port }, `${name} answers`)
+    return { name, port, stop: cleanUp }
+  } catch (error) {
+    await cleanUp()
+    throw error
+  }
+}
+
+function makeFolder(folder: string, name: ServiceName): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw toMillraceError(error, `making the folder of ${name}, ${folder}`)
+  }
+  if (!existsSync(folder)) throw new MillraceError('NOT_WRITABLE', `${folder} could not be made`)
+}
+
+function openClock(config: BaseConfig, folder: string): Clock {
+  return config.clock === 'wall' ? wallClock : new SimulatedClock(new Date(config.clock.simulated), join(folder, 'project-time'))
+}
+
+/** See `eventTables` in events/follow.ts: a database that knows more tables can do all that one knowing fewer can. */
+function eventsDatabase<S extends EventsSchema>(db: Database<S>): Database<EventsSchema> {
+  return db as Database<EventsSchema | S> as Database<EventsSchema>
+}
