@@ -1,0 +1,42 @@
+export type Scalar = string | number | boolean | null
+
+/**
+ * One line of serving's journal: one row of one request, as predicted by one version. NDJSON; `GET /journal?after=OFFSET&limit=BYTES`.
+ * A request's champion row and its shadow rows share `id` and `row`.
+ */
+export interface JournalRecord {
+  /** Request id, as the caller gave it in X-Request-Id or as serving made it. */
+  readonly id: string
+  /** Which row of the request, from 0. */
+  readonly row: number
+  readonly model: string
+  readonly version: string
+  /** The alias under which this version predicted. */
+  readonly alias: string
+  /** Only `champion`-role rows were returned to the caller. */
+  readonly role: 'champion' | 'shadow'
+  /** Project time of the request: the X-Millrace-Time header where the clock is simulated, else now. Milliseconds. */
+  readonly time: number
+  /** Raw input row as received. Present on champion rows only. */
+  readonly inputs?: Readonly<Record<string, Scalar>>
+  /** Model inputs after feature engineering, by name; null where missing. Present on champion rows only. */
+  readonly features?: Readonly<Record<string, Scalar>>
+  /** Features that were not to be had in time and were filled as in training. */
+  readonly missing?: readonly string[]
+  /** Probability of the positive class. */
+  readonly score: number
+  /** Synthetic request (header X-Millrace-Probe): monitoring leaves it out. */
+  readonly probe?: true
+}
+
+/** `GET /deployments` of serving. */
+export interface DeploymentState {
+  readonly model: string
+  readonly alias: string
+  readonly version: string | null
+  readonly shadows: readonly { readonly alias: string; readonly version: string }[]
+  readonly state: 'ready' | 'loading' | 'failed' | 'absent'
+  readonly reason?: string
+  readonly predictions: number
+  readonly swapped_at: string | null
+}

@@ -1,0 +1,79 @@
+import Type, { type Static } from 'typebox'
+import { basePropertiesSchema } from '../platform/config/index.ts'
+
+const closed = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false })
+const modelName = Type.String({ minLength: 1, description: 'Name of a registered model' })
+const duration = (description: string) => Type.String({ pattern: '^\\d+(ms|s|m|h|d)$', description: `${description}, such as 250ms, 2h or 7d` })
+
+/** A model that is served: which aliases answer, which run along in shadow. */
+const deployment = closed({
+  model: modelName,
+  alias: Type.String({ default: 'champion', description: 'Alias that answers requests' }),
+  shadow: Type.Array(Type.String(), { default: [], description: 'Aliases whose versions predict on the same requests; their answers are journaled, never returned' }),
+  features: closed({ deadline: Type.String({ pattern: '^\\d+(ms|s)$', default: '250ms', description: 'How long serving waits for online features' }) }),
+  batch: closed({
+    max_rows: Type.Integer({ minimum: 1, maximum: 10_000, default: 256, description: 'Rows of one batch at most' }),
+  }),
+  limits: closed({
+    max_rows: Type.Integer({ minimum: 1, default: 10_000, description: 'Rows of one request at most' }),
+    max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Requests waiting at most; beyond that 503' }),
+  }),
+})
+
+const monitor = closed({
+  model: modelName,
+  window: Type.String({ pattern: '^\\d+d$', default: '7d', description: 'Length of a report window' }),
+  origin: Type.String({ format: 'date-time', default: '1970-01-05T00:00:00Z', description: 'A moment at which a window begins; 1970-01-05 is a Monday' }),
+  drift: closed({
+    numeric: Type.Union([Type.Literal('wasserstein'), Type.Literal('psi'), Type.Literal('jensenshannon'), Type.Literal('ks')], { default: 'wasserstein' }),
+    categorical: Type.Union([Type.Literal('jensenshannon'), Type.Literal('psi'), Type.Literal('chisquare')], { default: 'jensenshannon' }),
+    threshold: Type.Number({ exclusiveMinimum: 0, default: 0.1, description: 'A column has drifted when its score reaches it (p-value methods: falls below it)' }),
+    share: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5, description: 'The data set has drifted when this share of its columns has' }),
+  }),
+  performance: closed({
+    metric: Type.Union([Type.Literal('log_loss'), Type.Literal('auc')], { default: 'log_loss' }),
+    degraded_by: Type.Number({ minimum: 0, default: 0.05, description: 'Absolute worsening against the holdout of training that counts as degraded' }),
+    min_labels: Type.Integer({ minimum: 1, default: 200, description: 'Labelled rows that a window needs to be judged' }),
+  }),
+})
+
+const retraining = closed({
+  model: modelName,
+  pipeline: Type.String({ default: 'dvc.yaml', description: 'Pipeline that makes a candidate' }),
+  on: Type.Array(Type.Union([Type.Literal('drift'), Type.Literal('degraded')]), { default: ['drift', 'degraded'] }),
+  at_least_every: Type.Optional(Type.String({ pattern: '^(\\d+d|monthly|weekly)$', description: 'Retrain at the latest after so long; `monthly` is the first of each month' })),
+  cooldown: Type.String({ pattern: '^\\d+d$', default: '21d', description: 'No retraining on drift or degradation so soon after the last one' }),
+  gate: closed({
+    max_calibration_error: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.05, description: 'Expected calibration error on the holdout' }),
+    max_latency_ms: Type.Number({ exclusiveMinimum: 0, default: 20, description: 'p99 of one row' }),
+    min_base_rate_gain: Type.Number({ minimum: 0, default: 0.005, description: 'Log loss below that of always predicting the base rate, by at least this' }),
+  }),
+  shadow: Type.String({ pattern: '^\\d+d$', default: '7d', description: 'How long a candidate runs in shadow before it is judged' }),
+  promote: closed({
+    confidence: Type.Number({ exclusiveMinimum: 0.5, exclusiveMaximum: 1, default: 0.9, description: 'Of the one-sided lower bound' }),
+    margin: Type.Number({ default: 0, description: 'The lower bound of the paired log-loss gain must exceed this' }),
+  }),
+})
+
+/** millrace.yaml, whole. */
+export const projectConfigSchema = closed({
+  ...basePropertiesSchema,
+  deployments: Type.Array(deployment, { default: [] }),
+  monitors: Type.Array(monitor, { default: [] }),
+  retraining: Type.Array(retraining, { default: [] }),
+})
+
+export type ProjectConfig = Static<typeof projectConfigSchema>
+export type DeploymentConfig = Static<typeof deployment>
+export type MonitorConfig = Static<typeof monitor>
+export type RetrainingConfig = Static<typeof retraining>
+
+const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** Milliseconds of a duration that the schema has accepted (`7d`). */
+export function durationMs(text: string): number {
+  const match = /^(\d+)(ms|s|m|h|d)$/.exec(text)
+  if (!match) throw new RangeError(`${JSON.stringify(text)} is no duration`)
+  const unit = match[2] as keyof typeof UNIT_MS
+  return Number(match[1]) * UNIT_MS[unit]
+}
