@@ -3,7 +3,6 @@ import { basePropertiesSchema } from '../platform/config/index.ts'
 
 const closed = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false })
 const modelName = Type.String({ minLength: 1, description: 'Name of a registered model' })
-const duration = (description: string) => Type.String({ pattern: '^\\d+(ms|s|m|h|d)$', description: `${description}, such as 250ms, 2h or 7d` })
 
 /** A model that is served: which aliases answer, which run along in shadow. */
 const deployment = closed({

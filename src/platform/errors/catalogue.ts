@@ -38,8 +38,22 @@ export const ERROR_CATALOGUE = {
   // db
   MIGRATION_FAILED: { status: 500, exit: 70, title: 'A database migration failed' },
   MIGRATION_UNKNOWN: { status: 500, exit: 70, title: 'The database was written by a newer version' },
-  // data
+  // data versions and pipelines
+  DVC_CACHE_CORRUPT: { status: 500, exit: 65, title: 'An object in the cache is not what its name says' },
   DVC_FILE_INVALID: { status: 422, exit: 65, title: 'A .dvc file, dvc.yaml, dvc.lock or parameters file is malformed' },
+  DVC_LOCKED: { status: 409, exit: 75, title: 'Another process is working on the same data' },
+  DVC_MISSING_DATA: { status: 404, exit: 66, title: 'Data is in neither the cache nor the remote' },
+  DVC_NOT_A_PROJECT: { status: 404, exit: 66, title: 'No folder here or above is a DVC project' },
+  DVC_OVERLAP: { status: 409, exit: 65, title: 'Two outputs claim the same path' },
+  DVC_PATH_INVALID: { status: 422, exit: 65, title: 'The path cannot be put under data versioning' },
+  DVC_TRACKED_BY_GIT: { status: 409, exit: 65, title: 'Git tracks the path already' },
+  DVC_WOULD_LOSE_DATA: { status: 409, exit: 73, title: 'The change would destroy data that is not in the cache' },
+  GIT_FAILED: { status: 500, exit: 70, title: 'A git command failed' },
+  PIPELINE_CYCLE: { status: 422, exit: 65, title: 'Stages depend on each other in a circle' },
+  PIPELINE_INPUT_MISSING: { status: 404, exit: 66, title: 'What a stage depends on does not exist' },
+  PIPELINE_OUTPUT_MISSING: { status: 500, exit: 65, title: 'A stage ended without making what it promised' },
+  PIPELINE_STAGE_FAILED: { status: 500, exit: 1, title: 'The command of a stage failed' },
+  PIPELINE_STAGE_UNKNOWN: { status: 404, exit: 66, title: 'There is no stage by that name' },
 } as const satisfies Record<string, { status: number; exit: number; title: string }>
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE
