@@ -1,0 +1,31 @@
+import { extname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { SERVICE_NAMES, type ServiceName, serviceUrl } from '../platform/config/index.ts'
+import { Supervisor } from '../platform/supervisor/index.ts'
+import type { Project } from './project.ts'
+
+/** Who must answer before whom. The gateway comes first: its console shows the others coming up. */
+const AFTER: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
+  gateway: [],
+  tracking: [],
+  features: [],
+  pipelines: ['gateway'],
+  serving: ['tracking', 'features'],
+  monitor: ['tracking', 'features'],
+}
+
+/** Small young generation and heap: six services share a laptop with everything else. */
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-old-space-size=512', '--max-semi-space-size=4'] as const
+/** `.ts` in a checkout, `.js` in the published package. */
+const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url))
+
+/** A supervisor over the project's services, each `millrace serve NAME` in a process of its own, on the Node that runs this. */
+export function createSupervisor({ folder, config }: Project, environment: Readonly<Record<string, string | undefined>> = {}): Supervisor {
+  const services = SERVICE_NAMES.map((name) => ({
+    name,
+    command: [process.execPath, ...NODE_FLAGS, MAIN, 'serve', name] as [string, ...string[]],
+    healthUrl: `${serviceUrl(config, name)}/health`,
+    after: AFTER[name],
+  }))
+  return new Supervisor(services, { folder, logFolder: join(resolve(folder, config.storage.folder), 'logs'), environment })
+}

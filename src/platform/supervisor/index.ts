@@ -1,0 +1,264 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import { type WriteStream, createWriteStream, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
+
+export interface SupervisedService {
+  readonly name: string
+  /** The program and its arguments: no shell is involved. */
+  readonly command: readonly [string, ...string[]]
+  readonly healthUrl: string
+  /** Names of services that must be healthy before this one starts. */
+  readonly after: readonly string[]
+}
+
+export interface SupervisorOptions {
+  readonly folder: string
+  readonly logFolder: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Milliseconds from a start to the first healthy answer. */
+  readonly startTimeoutMs?: number
+  readonly firstBackoffMs?: number
+  readonly longestBackoffMs?: number
+}
+
+export type ServiceState = 'waiting' | 'starting' | 'healthy' | 'restarting' | 'failed' | 'stopped'
+
+export interface ServiceStatus {
+  readonly name: string
+  readonly state: ServiceState
+  readonly pid: number | undefined
+  readonly restarts: number
+  readonly reason?: string
+}
+
+const HEALTH_INTERVAL_MS = 50
+const STABLE_AFTER_MS = 10_000
+const STOP_PATIENCE_MS = 10_000
+const TAIL_BYTES = 4000
+/** A service that never became healthy gives up after so many starts: its configuration is wrong, not its luck. */
+const START_ATTEMPTS = 3
+
+/**
+ * Runs services as child processes: in the order of `after`, each with a log file, restarted with exponential back-off when it dies, stopped in reverse
+ * order. Emits `status` (ServiceStatus) on each change. A service that was healthy once is restarted for ever; one that never was is given up.
+ */
+export class Supervisor extends EventEmitter<{ status: [ServiceStatus] }> {
+  readonly #services: readonly Supervised[]
+  #stopping = false
+
+  constructor(services: readonly SupervisedService[], options: SupervisorOptions) {
+    super()
+    mkdirSync(options.logFolder, { recursive: true })
+    this.#services = services.map((service) => new Supervised(service, options, (status) => this.emit('status', status)))
+  }
+
+  /** Resolves when every service is healthy; throws SERVICE_FAILED with the last lines of the first one that gives up, after stopping the rest. */
+  async start(): Promise<void> {
+    const byName = new Map(this.#services.map((service) => [service.name, service]))
+    const started = new Map<string, Promise<void>>()
+    const start = (service: Supervised): Promise<void> => {
+      const known = started.get(service.name)
+      if (known) return known
+      const promise = (async () => {
+        for (const name of service.after) {
+          const other = byName.get(name)
+          if (other) await start(other)
+        }
+        if (!this.#stopping) await service.start()
+      })()
+      started.set(service.name, promise)
+      return promise
+    }
+    const results = await Promise.allSettled(this.#services.map(start))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) {
+      await this.stop()
+      throw toMillraceError(failed.reason)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const service of this.#services.toReversed()) await service.stop()
+  }
+
+  status(): readonly ServiceStatus[] {
+    return this.#services.map((service) => service.status())
+  }
+}
+
+class Supervised {
+  readonly name: string
+  readonly after: readonly string[]
+  readonly #service: SupervisedService
+  readonly #options: SupervisorOptions
+  readonly #changed: (status: ServiceStatus) => void
+  #child: ChildProcess | undefined
+  #state: ServiceState = 'waiting'
+  #reason: string | undefined
+  #restarts = 0
+  #stopping = false
+  #tail = ''
+
+  constructor(service: SupervisedService, options: SupervisorOptions, changed: (status: ServiceStatus) => void) {
+    this.name = service.name
+    this.after = service.after
+    this.#service = service
+    this.#options = options
+    this.#changed = changed
+  }
+
+  status(): ServiceStatus {
+    return {
+      name: this.name,
+      state: this.#state,
+      pid: this.#child?.pid,
+      restarts: this.#restarts,
+      ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+    }
+  }
+
+  async start(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      this.#spawn()
+      try {
+        await this.#becomeHealthy()
+        return
+      } catch (error) {
+        await this.#kill()
+        this.#reason = errorMessage(error)
+        // A taken port or a wrong configuration will be the same the next time.
+        const hopeless = /PORT_TAKEN|CONFIG_INVALID|NOT_WRITABLE|DISK_FULL|MIGRATION_/.test(this.#tail)
+        if (this.#stopping || hopeless || attempt >= START_ATTEMPTS) {
+          this.#set('failed')
+          throw new MillraceError('SERVICE_FAILED', `${this.name} did not start: ${this.#lastLines() || this.#reason}`)
+        }
+        await sleep(this.#backoff(attempt))
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#kill()
+    this.#set('stopped')
+  }
+
+  #spawn(): void {
+    const [program, ...args] = this.#service.command
+    const log: WriteStream = createWriteStream(join(this.#options.logFolder, `${this.name}.log`), { flags: 'a' })
+    // A full disk must not take the supervisor down with the log.
+    log.on('error', (error) => {
+      this.#reason = `its log cannot be written: ${error.message}`
+    })
+    const child = spawn(program, args, {
+      cwd: this.#options.folder,
+      env: { ...process.env, ...this.#options.environment },
+      // The channel tells the child when this process dies; see `disconnect` in cli/serve.ts.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#child = child
+    this.#tail = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        log.write(chunk)
+        this.#tail = (this.#tail + chunk.toString('utf8')).slice(-TAIL_BYTES)
+      })
+    }
+    const startedAt = Date.now()
+    child.once('error', (error) => {
+      this.#reason = errorMessage(error)
+    })
+    child.once('exit', (code, signal) => {
+      log.end()
+      if (this.#child !== child) return
+      this.#child = undefined
+      const wasHealthy = this.#state === 'healthy'
+      if (!this.#stopping && wasHealthy) {
+        this.#reason = signal ? `killed by ${signal}` : `exited with ${code}`
+        void this.#restart(Date.now() - startedAt)
+      }
+    })
+    this.#set(this.#restarts === 0 ? 'starting' : 'restarting')
+  }
+
+  async #restart(livedMs: number): Promise<void> {
+    let attempt = livedMs > STABLE_AFTER_MS ? 0 : 1
+    while (!this.#stopping) {
+      this.#restarts++
+      this.#set('restarting')
+      if (attempt > 0) await sleep(this.#backoff(attempt))
+      if (this.#stopping) return
+      this.#spawn()
+      try {
+        await this.#becomeHealthy()
+        return
+      } catch (error) {
+        this.#reason = errorMessage(error)
+        await this.#kill()
+        attempt++
+      }
+    }
+  }
+
+  async #becomeHealthy(): Promise<void> {
+    const child = this.#child
+    const deadline = Date.now() + (this.#options.startTimeoutMs ?? 30_000)
+    while (Date.now() < deadline) {
+      if (child === undefined || this.#child !== child || child.exitCode !== null || child.signalCode !== null) {
+        throw new MillraceError('SERVICE_FAILED', `${this.name} ended before it was healthy`)
+      }
+      if (await answers(this.#service.healthUrl)) {
+        this.#reason = undefined
+        this.#set('healthy')
+        return
+      }
+      await sleep(HEALTH_INTERVAL_MS)
+    }
+    throw new MillraceError('SERVICE_FAILED', `${this.name} was not healthy at ${this.#service.healthUrl} in time`)
+  }
+
+  async #kill(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    this.#child = undefined
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    child.kill('SIGTERM')
+    await Promise.race([ended, sleep(STOP_PATIENCE_MS, undefined, { ref: false })])
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL')
+      await ended
+    }
+  }
+
+  #backoff(attempt: number): number {
+    const { firstBackoffMs = 100, longestBackoffMs = 10_000 } = this.#options
+    return Math.min(firstBackoffMs * 2 ** (attempt - 1), longestBackoffMs)
+  }
+
+  #lastLines(): string {
+    return this.#tail
+      .split('\n')
+      .filter((line) => line.startsWith('millrace: '))
+      .map((line) => line.slice('millrace: '.length))
+      .join('\n')
+  }
+
+  #set(state: ServiceState): void {
+    this.#state = state
+    this.#changed(this.status())
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type Server, createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { type ServiceStatus, type SupervisedService, Supervisor } from './index.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-supervisor-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const SERVER = join(folder, 'server.mjs')
+writeFileSync(
+  SERVER,
+  `import { createServer } from 'node:http'
+import { appendFileSync } from 'node:fs'
+const [name, port] = process.argv.slice(2)
+appendFileSync(${JSON.stringify(join(folder, 'starts'))}, name + '\\n')
+console.log('hello from ' + name)
+createServer((_, response) => response.end(String(process.pid))).listen(Number(port), '127.0.0.1')
+`,
+)
+
+async function freePort(): Promise<number> {
+  const server: Server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (typeof address !== 'object' || address === null) throw new Error('no address')
+  return address.port
+}
+
+async function service(name: string, after: readonly string[] = []): Promise<SupervisedService> {
+  const port = await freePort()
+  return { name, command: [process.execPath, SERVER, name, String(port)], healthUrl: `http://127.0.0.1:${port}/health`, after }
+}
+
+const supervise = (services: readonly SupervisedService[]) =>
+  new Supervisor(services, { folder, logFolder: join(folder, 'logs'), environment: {}, firstBackoffMs: 10, startTimeoutMs: 10_000 })
+
+test('services start after those they need, and each writes its own log', async () => {
+  rmSync(join(folder, 'starts'), { force: true })
+  const supervisor = supervise([await service('second', ['first']), await service('first')])
+  await supervisor.start()
+  assert.equal(readFileSync(join(folder, 'starts'), 'utf8'), 'first\nsecond\n')
+  assert.match(readFileSync(join(folder, 'logs', 'first.log'), 'utf8'), /hello from first/)
+  await supervisor.stop()
+  assert.deepEqual(supervisor.status().map(({ state }) => state), ['stopped', 'stopped'])
+})
+
+test('a service that is killed comes back by itself', async () => {
+  const killed = await service('killed')
+  const supervisor = supervise([killed])
+  await supervisor.start()
+  const first = await (await fetch(killed.healthUrl)).text()
+  const back = new Promise<void>((resolve) => {
+    supervisor.on('status', ({ state, restarts }: ServiceStatus) => {
+      if (state === 'healthy' && restarts === 1) resolve()
+    })
+  })
+  process.kill(Number(first), 'SIGKILL')
+  await back
+  assert.notEqual(await (await fetch(killed.healthUrl)).text(), first)
+  await supervisor.stop()
+})
+
+test('a service that never answers is given up with what it said, and the others are stopped', async () => {
+  const good = await service('good')
+  const bad: SupervisedService = {
+    name: 'bad',
+    command: [process.execPath, '-e', 'console.error("millrace: CONFIG_INVALID: millrace.yaml:3: port: found 0"); process.exit(78)'],
+    healthUrl: 'http://127.0.0.1:9/health',
+    after: ['good'],
+  }
+  const supervisor = supervise([good, bad])
+  await assert.rejects(supervisor.start(), { code: 'SERVICE_FAILED', message: /bad did not start: CONFIG_INVALID: millrace\.yaml:3: port: found 0/ })
+  await assert.rejects(fetch(good.healthUrl))
+  assert.ok(existsSync(join(folder, 'logs', 'bad.log')))
+})
