@@ -38,6 +38,11 @@ export const ERROR_CATALOGUE = {
   // db
   MIGRATION_FAILED: { status: 500, exit: 70, title: 'A database migration failed' },
   MIGRATION_UNKNOWN: { status: 500, exit: 70, title: 'The database was written by a newer version' },
+  // contracts
+  CONTRACT_INVALID: { status: 422, exit: 65, title: 'The data contract is malformed' },
+  CONTRACT_VIOLATED: { status: 422, exit: 65, title: 'The data breaks its contract' },
+  DATA_NOT_FOUND: { status: 404, exit: 66, title: 'There is no data by that name' },
+  DATA_UNREADABLE: { status: 422, exit: 65, title: 'The data cannot be read as what it claims to be' },
   // data versions and pipelines
   DVC_CACHE_CORRUPT: { status: 500, exit: 65, title: 'An object in the cache is not what its name says' },
   DVC_FILE_INVALID: { status: 422, exit: 65, title: 'A .dvc file, dvc.yaml, dvc.lock or parameters file is malformed' },

@@ -1,0 +1,5 @@
+export { checkContract, readContractFile, type ContractCheckRequest } from './check-contract.ts'
+export { describeProblem, type Problem } from './contract-file/problems.ts'
+export { readContract, type ContractReading } from './contract-file/read.ts'
+export { reportMarkdown } from './markdown.ts'
+export { renderReport } from './render.ts'
