@@ -1,0 +1,5 @@
+export { addDataset, type AddedData, type AddOptions } from './add.ts'
+export { checkoutOuts, type CheckoutOptions, type CheckoutResult, type WantedOut } from './checkout.ts'
+export { initProject } from './init.ts'
+export { nameOf, openProject, projectPath, type Project } from './project.ts'
+export { dataStatus, type DataChange, type OutState } from './status.ts'
