@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import { createReadStream, mkdirSync, rmSync } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
+import { insideRoot, syncFolder } from '../fs/index.ts'
+import { checkKey } from './key.ts'
+import type { BlobEntry, Blobs } from './port.ts'
+
+/** Where unfinished puts lie: inside the root, so that the rename stays on one file system; no key may begin with it. */
+const INCOMING = '.incoming'
+
+/**
+ * Blobs as files below `root`. One process owns a root: what a killed one left unfinished is removed here, at the start.
+ * Symbolic links below the root are never followed out of it.
+ */
+export function fileBlobs(root: string): Blobs {
+  const incoming = join(root, INCOMING)
+  try {
+    rmSync(incoming, { recursive: true, force: true })
+    mkdirSync(incoming, { recursive: true })
+  } catch (error) {
+    throw toMillraceError(error, `making the folder for artifacts, ${root}`)
+  }
+  const place = (key: string): string => {
+    checkKey(key)
+    if (key === INCOMING || key.startsWith(`${INCOMING}/`)) {
+      throw new MillraceError('PATH_OUTSIDE_ROOT', `${JSON.stringify(key)}: ${INCOMING} is kept for unfinished uploads`)
+    }
+    return insideRoot(root, key)
+  }
+
+  return {
+    put: async (key, content) => {
+      const temporary = join(incoming, randomBytes(12).toString('hex'))
+      try {
+        const file = place(key)
+        const size = await writeSynced(temporary, content)
+        await makeFolders(root, dirname(file))
+        await rename(temporary, file)
+        syncFolder(dirname(file))
+        return { size }
+      } catch (error) {
+        await rm(temporary, { force: true })
+        throw putError(error, key)
+      }
+    },
+    get: async (key) => {
+      const handle = await openFile(() => place(key), key)
+      const { size } = await handle.stat()
+      // An open file keeps its content when the name is given to another one or removed.
+      return { size, body: createReadStream('', { fd: handle, highWaterMark: 256 * 1024 }) }
+    },
+    stat: async (key) => {
+      const name = key.split('/').at(-1) ?? ''
+      try {
+        const found = await stat(place(key))
+        return found.isDirectory() ? { name, folder: true } : { name, folder: false, size: found.size }
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        throw toMillraceError(error, key)
+      }
+    },
+    list: async (folder) => {
+      try {
+        const path = folder === '' ? root : place(folder)
+        const entries = await readdir(path, { withFileTypes: true })
+        const listed = entries
+          .filter((entry) => (entry.isFile() || entry.isDirectory()) && !(folder === '' && entry.name === INCOMING))
+          .map(async ({ name }): Promise<BlobEntry> => {
+            const found = await stat(join(path, name))
+            return found.isDirectory() ? { name, folder: true } : { name, folder: false, size: found.size }
+          })
+        return (await Promise.all(listed)).sort((a, b) => (a.name < b.name ? -1 : 1))
+      } catch (error) {
+        if (isMissing(error)) return []
+        throw toMillraceError(error, folder)
+      }
+    },
+    delete: async (key) => {
+      try {
+        await rm(place(key), { recursive: true, force: true })
+      } catch (error) {
+        if (!isMissing(error)) throw toMillraceError(error, `deleting ${key}`)
+      }
+    },
+  }
+}
+
+async function writeSynced(file: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<number> {
+  const handle = await open(file, 'wx', 0o644)
+  try {
+    let size = 0
+    for await (const chunk of content instanceof Uint8Array ? [content] : content) {
+      await writeAll(handle, chunk)
+      size += chunk.byteLength
+    }
+    await handle.sync()
+    return size
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) at += (await handle.write(bytes, at)).bytesWritten
+}
+
+/** Makes the folders between `root` and `folder`, each one durable in the one above it. */
+async function makeFolders(root: string, folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  const made = relative(dirname(first), folder).split(sep)
+  for (let i = 0; i < made.length; i++) syncFolder(join(dirname(first), ...made.slice(0, i)))
+  syncFolder(root)
+}
+
+async function openFile(place: () => string, key: string): Promise<FileHandle> {
+  try {
+    const handle = await open(place(), 'r')
+    if ((await handle.stat()).isFile()) return handle
+    await handle.close()
+  } catch (error) {
+    if (!isMissing(error)) throw toMillraceError(error, key)
+  }
+  throw new MillraceError('NOT_FOUND', `${key}: there is no such file`)
+}
+
+/** ENOTDIR: a part of the path is a file, so nothing can be below it. */
+function isMissing(error: unknown): boolean {
+  return errnoCode(error) === 'ENOENT' || errnoCode(error) === 'ENOTDIR'
+}
+
+function putError(error: unknown, key: string): MillraceError {
+  switch (errnoCode(error)) {
+    case 'EISDIR':
+    case 'ENOTEMPTY':
+      return new MillraceError('CONFLICT', `${key} is a folder`, { cause: error })
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return new MillraceError('CONFLICT', `${key}: a part of its path is a file`, { cause: error })
+    case 'ECONNRESET':
+    case 'ERR_STREAM_PREMATURE_CLOSE':
+      return new MillraceError('CANCELLED', `${key}: the upload broke off; nothing was stored`, { cause: error })
+    default:
+      return toMillraceError(error, `storing ${key}`)
+  }
+}
