@@ -1,6 +1,6 @@
 /**
  * Categories as numbers that trees can cut: ordered by how high the target is among the training rows of each, so that one threshold
- * parts high categories from low ones. Categories that are unknown, missing or too rare become NaN, a missing value, whose
+ * parts high categories from low ones. Categories that are unknown, missing (null or '') or too rare become NaN, a missing value, whose
  * direction the trees learn.
  */
 export interface CategoryCodes {
@@ -33,7 +33,7 @@ export function learnCategories(
     total += weight
     sum += weight * target[row]!
     const value = values[row]
-    if (value === null || value === undefined) continue
+    if (value === null || value === undefined || value === '') continue
     let entry = found.get(value)
     if (entry === undefined) found.set(value, (entry = { rows: 0, weight: 0, sum: 0 }))
     entry.rows++

@@ -1,0 +1,1 @@
+export { featuresService } from './online/index.ts'
