@@ -19,7 +19,7 @@ export interface FeatureBuilder {
    * Writes the row's numeric inputs at `numeric[at …]` and its categorical ones at `categorical[categoricalAt …]`; a missing category is ''.
    * Returns the features of the store (`view:feature`) that neither the row nor `online` had.
    */
-  build(row: Row, online: OnlineValues | undefined, numeric: Float32Array, at: number, categorical: string[], categoricalAt: number): readonly string[]
+  build(row: Row, online: OnlineValues | undefined, numeric: Float32Array | Float64Array, at: number, categorical: string[], categoricalAt: number): readonly string[]
   /** The same for a table: columns by raw name or full feature name, NaN or null where missing. */
   buildColumns(table: FeatureTable): { readonly numeric: readonly Float32Array[]; readonly categorical: readonly (readonly (string | null)[])[] }
 }

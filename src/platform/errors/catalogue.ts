@@ -35,6 +35,12 @@ export const ERROR_CATALOGUE = {
   FEATURES_INVALID: { status: 422, exit: 78, title: 'A feature definition is wrong' },
   INPUT_INVALID: { status: 400, exit: 65, title: 'The input does not match the model signature' },
   LEARNER_INVALID: { status: 422, exit: 65, title: 'The learner cannot use these parameters or data' },
+  // serving
+  JOURNAL_FAILED: { status: 503, exit: 74, title: 'The prediction journal cannot be written' },
+  MODEL_INVALID: { status: 422, exit: 65, title: 'The model version cannot be served' },
+  MODEL_NOT_READY: { status: 503, exit: 69, title: 'No version of the model is ready' },
+  OVERLOADED: { status: 503, exit: 75, title: 'Too many requests are waiting' },
+  PREDICTION_FAILED: { status: 500, exit: 70, title: 'The model gave no usable answer' },
   // db
   MIGRATION_FAILED: { status: 500, exit: 70, title: 'A database migration failed' },
   MIGRATION_UNKNOWN: { status: 500, exit: 70, title: 'The database was written by a newer version' },
