@@ -8,6 +8,7 @@ export const ERROR_CATALOGUE = {
   BAD_REQUEST: { status: 400, exit: 65, title: 'The request is malformed' },
   NOT_FOUND: { status: 404, exit: 66, title: 'There is nothing by that name' },
   METHOD_NOT_ALLOWED: { status: 405, exit: 64, title: 'The route does not answer this method' },
+  ALREADY_EXISTS: { status: 409, exit: 65, title: 'Something by that name exists already' },
   CONFLICT: { status: 409, exit: 65, title: 'The request contradicts the present state' },
   BODY_TOO_LARGE: { status: 413, exit: 65, title: 'The body is over the limit' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, exit: 65, title: 'The content type is not understood here' },
@@ -49,6 +50,8 @@ export const ERROR_CATALOGUE = {
   CONTRACT_VIOLATED: { status: 422, exit: 65, title: 'The data breaks its contract' },
   DATA_NOT_FOUND: { status: 404, exit: 66, title: 'There is no data by that name' },
   DATA_UNREADABLE: { status: 422, exit: 65, title: 'The data cannot be read as what it claims to be' },
+  // tracking and registry
+  SEARCH_INVALID: { status: 400, exit: 65, title: 'A filter, an order or a page token of a search is malformed' },
   // data versions and pipelines
   DVC_CACHE_CORRUPT: { status: 500, exit: 65, title: 'An object in the cache is not what its name says' },
   DVC_FILE_INVALID: { status: 422, exit: 65, title: 'A .dvc file, dvc.yaml, dvc.lock or parameters file is malformed' },
