@@ -36,7 +36,8 @@ export function cells(check: CheckResult): readonly string[] {
 function finding(check: CheckResult): string {
   const { metric, reason = '' } = check
   if (metric === 'missingColumn' || metric === 'wrongType' || metric === 'otherColumns') return reason
-  const what = (metric === 'failedRows' || metric === 'query' ? check.description : undefined) ?? check.name
+  const demand = metric === 'failedRows' || metric === 'query' ? check.description : undefined
+  const what = demand === undefined ? check.name : `not so: ${demand.replace(/\.$/, '')}`
   return check.threshold === '= 0 rows' && check.result !== 'error' ? what : `${what}: ${reason}`
 }
 

@@ -43,7 +43,7 @@ function readRoot(fields: Fields): Contract | undefined {
   fields.requireString('status')
   const name = fields.string('name')
   const read = fields.each('schema').flatMap((object) => readTable(object) ?? [])
-  if (!fields.has('schema')) fields.error('schema', 'is required here and missing: without it there is nothing to check')
+  if (!fields.has('schema')) fields.warn('schema', 'is missing: without it there is nothing to check')
   refuseRepeats(fields, 'schema', read.map((one) => one.table.name))
   const levels = fields.each('slaProperties').flatMap((entry) => readServiceLevel(entry, read.map((one) => one.scope)) ?? [])
   fields.finish()
