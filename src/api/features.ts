@@ -24,7 +24,31 @@ export interface GetOnlineFeaturesResponse {
 export interface PushRequest {
   /** The feature view whose source the rows are of. */
   readonly push_source_name: string
-  /** Column → one value per row; must hold the join key and the view's timestamp column (RFC 3339 or milliseconds). */
+  /** Column → one value per row; must hold the join key and the columns that tell the row's moment (RFC 3339 or milliseconds). */
   readonly df: Readonly<Record<string, readonly (string | number | boolean | null)[]>>
+  /** The column that holds the row's moment; absent: it is computed from the row as the view's source says. */
+  readonly event_timestamp_column?: string
+  /** For views over windows: the column that names an event, so that a second row of that name and moment corrects the first; absent: the whole row is its name. */
+  readonly row_key_column?: string
   readonly to?: 'online'
+}
+
+/** 200 once all rows are on disk. The same push again changes nothing. */
+export interface PushResponse {
+  /** New rows and corrections. */
+  readonly changed: number
+  readonly unchanged: number
+  /** Rows without a moment: not events. */
+  readonly undated: number
+  /** Rows from before what is kept. */
+  readonly expired: number
+}
+
+export interface FeatureViewSummary {
+  readonly name: string
+  readonly entity: string
+  readonly features: readonly string[]
+  readonly online: true
+  /** Rows kept in the online store. */
+  readonly rows: number
 }

@@ -36,7 +36,9 @@ function fingerprint(folder: string): string {
       })
       .join('\n')
   } catch (error) {
-    if (errnoCode(error) === 'ENOENT') return ''
-    throw error
+    const code = errnoCode(error)
+    if (code === undefined) throw error
+    // A folder that cannot be read is a state of its own: reading the definitions then says what is wrong.
+    return code === 'ENOENT' ? '' : code
   }
 }

@@ -37,16 +37,13 @@ export class RecentRows {
     return rows
   }
 
-  /**
-   * What a pushed row would do: `new`, `same` (a repetition, or an older version of a corrected row: it changes nothing), or `changed` (a correction).
-   */
-  compare(row: OnlineRow): 'new' | 'same' | 'changed' {
+  /** Whether a pushed row would change anything: it is new, or corrects the row that is there. A repetition does not, nor does a version older than that row. */
+  changes(row: OnlineRow): boolean {
     const known = this.#entities.get(row.entity)?.find(row.time, row.rowKey)
-    if (known === undefined) return 'new'
+    if (known === undefined) return true
     const { columns, created } = this.#view
-    if (columns.every((column, i) => (row.values[column] ?? null) === known[i])) return 'same'
-    if (created === undefined) return 'changed'
-    return createdOf(this.#view, row.values[created]) < createdOf(this.#view, known[columns.indexOf(created)]) ? 'same' : 'changed'
+    if (columns.every((column, i) => (row.values[column] ?? null) === known[i])) return false
+    return created === undefined || createdOf(this.#view, row.values[created]) >= createdOf(this.#view, known[columns.indexOf(created)])
   }
 
   put(row: OnlineRow): void {

@@ -3,8 +3,8 @@ import { MillraceError } from '../../../platform/errors/index.ts'
 import { answerRequest } from './answer.ts'
 import { pushedRows } from './push.ts'
 import { RecentRows } from './recent.ts'
-import type { OnlineStore } from './store.ts'
-import { type OnlineView, keepsNewest } from './view.ts'
+import type { OnlineRow, OnlineStore } from './store.ts'
+import { type OnlineView, createdOf, keepsNewest } from './view.ts'
 
 /**
  * The online features: durable in the store, answered from memory. Changes (pushes, new definitions) happen one after the other, so that memory and store see
@@ -45,7 +45,7 @@ export class OnlineFeatures {
       const now = this.#now().getTime()
       const horizon = recent.horizon(now)
       const kept = rows.filter(({ time }) => time >= horizon)
-      const changes = kept.filter((row) => recent.compare(row) !== 'same')
+      const changes = newestVersions(recent.view, kept).filter((row) => recent.changes(row))
       if (changes.length > 0) await this.#store.write(name, changes)
       for (const row of changes) recent.put(row)
       const pruned = recent.prune(now)
@@ -87,6 +87,18 @@ export class OnlineFeatures {
     )
     return result
   }
+}
+
+/** Of several versions of a row within one push, the one written last; of equals the one that stands last. */
+function newestVersions(view: OnlineView, rows: readonly OnlineRow[]): readonly OnlineRow[] {
+  const newest = new Map<string, OnlineRow>()
+  const created = (row: OnlineRow): number => createdOf(view, view.created === undefined ? null : row.values[view.created])
+  for (const row of rows) {
+    const name = JSON.stringify([row.entity, row.time, row.rowKey])
+    const other = newest.get(name)
+    if (other === undefined || created(row) >= created(other)) newest.set(name, row)
+  }
+  return [...newest.values()]
 }
 
 function summary(recent: RecentRows): FeatureViewSummary {
