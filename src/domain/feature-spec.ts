@@ -2,7 +2,8 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { MillraceError } from '../platform/errors/index.ts'
 import { momentColumns } from './moment.ts'
-import { COLUMN_TYPES, type ColumnSpec } from './signature.ts'
+import type { ColumnSpec } from './signature.ts'
+import { columnTypeSchema } from './column-type.ts'
 import { transformNamed } from './transforms.ts'
 
 const closed = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false })
@@ -12,7 +13,7 @@ const schema = closed({
   format: Type.Literal('millrace.features/1'),
   /** The feature service that it was made from. */
   service: Type.String(),
-  inputs: Type.Array(closed({ name: Type.String({ minLength: 1 }), type: Type.Union(COLUMN_TYPES.map((name) => Type.Literal(name))), required: Type.Boolean() })),
+  inputs: Type.Array(closed({ name: Type.String({ minLength: 1 }), type: columnTypeSchema, required: Type.Boolean() })),
   entity: closed({ name: Type.String(), joinKey: Type.String() }),
   moment: closed({ column: Type.String(), plusMinutes: Type.Array(Type.String()), offsetMinutes: Type.Number() }),
   /** Features of the store, `view:feature`; the online lookup asks for them in this order. */

@@ -1,9 +1,6 @@
 import { MillraceError } from '../platform/errors/index.ts'
+import { COLUMN_TYPES, type ColumnType } from './column-type.ts'
 import { timeOf } from './moment.ts'
-
-/** MLflow's names of column types (mlflow/types/schema.py), those that a row in JSON can hold. */
-export const COLUMN_TYPES = ['string', 'long', 'double', 'boolean', 'datetime'] as const
-export type ColumnType = (typeof COLUMN_TYPES)[number]
 
 export interface ColumnSpec {
   readonly name: string

@@ -1,4 +1,4 @@
-import type { ColumnType } from '../../domain/signature.ts'
+import type { ColumnType } from '../../domain/column-type.ts'
 import type { MomentExpression } from '../../domain/moment.ts'
 
 /**

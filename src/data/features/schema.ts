@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { COLUMN_TYPES } from '../../domain/signature.ts'
+import { columnTypeSchema } from '../../domain/column-type.ts'
 
 /** The shape of `features/*.yaml`: one definition a file, told apart by `kind`. What it means: definition.ts. */
 const closed = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false })
@@ -84,7 +84,7 @@ export const serviceSchema = closed({
   inputs: Type.Array(
     closed({
       name: column,
-      type: Type.Union(COLUMN_TYPES.map((type) => Type.Literal(type))),
+      type: columnTypeSchema,
       required: Type.Boolean({ default: true }),
     }),
     { minItems: 1 },

@@ -11,7 +11,7 @@ export interface DuckDbLimits {
   readonly threads: number
 }
 
-const LIMITS: DuckDbLimits = { memory: '160MB', threads: 2 }
+const LIMITS: DuckDbLimits = { memory: '512MB', threads: 2 }
 
 /** The rows of a query, column by column. A missing number is NaN, a missing string null. Asking for a column that is not there throws. */
 export interface ColumnTable {
@@ -33,11 +33,12 @@ export class DuckDb {
     this.#spill = spill
   }
 
-  static async open(limits: DuckDbLimits = LIMITS): Promise<DuckDb> {
+  static async open(given: Partial<DuckDbLimits> = {}): Promise<DuckDb> {
+    const limits = { ...LIMITS, ...given }
     const spill = join(tmpdir(), `millrace-duckdb-${randomUUID()}`)
     const instance = await DuckDBInstance.create(':memory:', { memory_limit: limits.memory, threads: String(limits.threads), temp_directory: spill })
     const database = new DuckDb(instance, await instance.connect(), spill)
-    for (const setting of [`TimeZone = 'UTC'`, 'autoinstall_known_extensions = false', 'preserve_insertion_order = false']) await database.run(`SET ${setting}`)
+    for (const setting of [`TimeZone = 'UTC'`, 'autoinstall_known_extensions = false', 'preserve_insertion_order = false', "allocator_flush_threshold = '4MB'"]) await database.run(`SET ${setting}`)
     return database
   }
 

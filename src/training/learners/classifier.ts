@@ -1,0 +1,80 @@
+import type { FeatureSpec } from '../../domain/feature-spec.ts'
+import { DEFAULT_CATEGORY_OPTIONS, encodeCategories, learnCategories, type CategoryCodes } from './categories.ts'
+import { exportOnnx } from './onnx/export.ts'
+import type { TrainingTable } from './table.ts'
+import type { Matrix } from './trees/bins.ts'
+import { predictProbability, type TreeModel } from './trees/model.ts'
+import type { TreeParameters } from './trees/parameters.ts'
+import { trainTrees, type IterationMetrics } from './trees/train.ts'
+
+/** A binary classifier with all that it needs to score: how missing numbers are filled, what the categories' codes are, and the trees. */
+export interface Classifier {
+  /** The specification it was trained with, `fill` set from the training rows. */
+  readonly spec: FeatureSpec
+  readonly codes: readonly CategoryCodes[]
+  readonly model: TreeModel
+}
+
+export interface FittedClassifier extends Classifier {
+  readonly history: readonly IterationMetrics[]
+}
+
+export interface FitOptions {
+  readonly validation?: TrainingTable
+  readonly onIteration?: (metrics: IterationMetrics) => void
+  readonly signal?: AbortSignal
+}
+
+/** Below this share of missing values trees cannot learn what missing means, and a typical value serves better. */
+const FILL_BELOW = 0.01
+
+export async function fitClassifier(spec: FeatureSpec, table: TrainingTable, parameters: TreeParameters, options: FitOptions = {}): Promise<FittedClassifier> {
+  const filled = withFills(spec, table)
+  const codes = table.categorical.map((values) => learnCategories(values, table.labels, undefined, { ...DEFAULT_CATEGORY_OPTIONS, limit: parameters.max_bin - 1 }))
+  const classifier = { spec: filled, codes }
+  const { validation, ...rest } = options
+  const { model, history } = await trainTrees({ matrix: matrixOf(classifier, table), labels: table.labels }, parameters, {
+    ...rest,
+    ...(validation === undefined ? {} : { validation: { matrix: matrixOf(classifier, validation), labels: validation.labels } }),
+  })
+  return { ...classifier, model, history }
+}
+
+/** Probability of class 1 for every row. */
+export function scoreTable(classifier: Classifier, table: TrainingTable): Float64Array {
+  return predictProbability(classifier.model, matrixOf(classifier, table))
+}
+
+export function classifierToOnnx({ spec, codes, model }: Classifier): Uint8Array {
+  return exportOnnx(
+    model,
+    { numeric: spec.numeric.map((input) => input.name), categorical: spec.categorical.map((input, i) => ({ name: input.name, codes: codes[i]! })) },
+    spec.service,
+  )
+}
+
+function matrixOf({ spec, codes }: Pick<Classifier, 'spec' | 'codes'>, table: TrainingTable): Matrix {
+  return {
+    rows: table.rows,
+    columns: [
+      ...table.numeric.map((column, i) => filledColumn(column, spec.numeric[i]?.fill ?? null)),
+      ...table.categorical.map((values, i) => encodeCategories(codes[i]!, values)),
+    ],
+  }
+}
+
+function filledColumn(column: Float32Array, fill: number | null): Float32Array {
+  return fill === null ? column : column.map((value) => (value === value ? value : fill))
+}
+
+function withFills(spec: FeatureSpec, table: TrainingTable): FeatureSpec {
+  return {
+    ...spec,
+    numeric: spec.numeric.map((input, i) => {
+      const column = table.numeric[i]!
+      const present = column.filter((value) => value === value).sort()
+      const seldomMissing = present.length > 0 && column.length - present.length < FILL_BELOW * column.length
+      return { ...input, fill: seldomMissing ? present[present.length >> 1]! : null }
+    }),
+  }
+}
