@@ -47,9 +47,14 @@ export class Engine {
     await this.#connection.run(sql)
   }
 
-  /** One SELECT; anything else, or more than one statement, is refused before it runs. */
-  async select(sql: string): Promise<readonly Row[]> {
+  /** A contract's own SQL: one SELECT; anything else, or more than one statement, is refused before it runs. */
+  async selectGuarded(sql: string): Promise<readonly Row[]> {
     await this.prepare(sql)
+    return this.select(sql)
+  }
+
+  /** SQL that is ours, or was found to be one SELECT by `prepare`. */
+  async select(sql: string): Promise<readonly Row[]> {
     const reader = await this.#connection.runAndReadAll(sql)
     return reader.getRowObjectsJS().map(plainRow)
   }

@@ -138,7 +138,7 @@ async function answer(engine: Engine, questions: readonly Question[], results: M
 /** The contract's own query, as it stands: one row with one value. */
 async function measureQuery(engine: Engine, check: Check, sql: string): Promise<Measured> {
   try {
-    const rows = await engine.select(sql)
+    const rows = await engine.selectGuarded(sql)
     const values = Object.values(rows[0] ?? {})
     if (rows.length !== 1 || values.length !== 1) return { error: `the query must give one value, it gave ${rows.length} rows of ${values.length} columns` }
     return { value: numeric(values[0], check) }

@@ -119,7 +119,7 @@ describe('checks in DuckDB', () => {
         }
         assert.equal(resultOf(report, 't.rowCount').result, all.length > 5 ? 'passed' : 'failed')
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     )
   })
 })
