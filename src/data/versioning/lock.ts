@@ -39,6 +39,16 @@ export function withLock<T>(project: Project, claim: Claim, work: () => T): T {
   }
 }
 
+/**
+ * Claims paths for long work, during which the lock itself is free: a stage's command may call `dvc` or `millrace` on other paths. Answers the
+ * function that gives them back. A claim ends with the process: others drop the entries of dead ones.
+ */
+export function claimForLong(project: Project, claim: Claim): () => void {
+  const nothing = { read: [], write: [], command: claim.command }
+  const release = withLock(project, nothing, () => claimPaths(project.tmpDir, claim))
+  return () => withLock(project, nothing, release)
+}
+
 function begin(db: DatabaseSync, project: Project): void {
   try {
     db.exec('BEGIN EXCLUSIVE')

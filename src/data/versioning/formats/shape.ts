@@ -4,9 +4,9 @@ import { MillraceError } from '../../../platform/errors/index.ts'
 import { toJson } from './py-value.ts'
 import type { YamlFile } from './yaml-read.ts'
 
-/** The file's content as the schema's type. Throws DVC_FILE_INVALID with file, line, key, what was found and what was expected. */
-export function checkShape<S extends TSchema>(schema: S, yaml: YamlFile): Static<S> {
-  const json = toJson(yaml.value)
+/** The file's content (or what is `below` keys of it) as the schema's type. Throws DVC_FILE_INVALID with file, line, key, what was found and what was expected. */
+export function checkShape<S extends TSchema>(schema: S, yaml: YamlFile, below: readonly string[] = []): Static<S> {
+  const json = at(toJson(yaml.value), below)
   if (Value.Check(schema, json)) return json
   const errors = Value.Errors(schema, json)
   // The longest path is the most exact complaint; an unknown key is told by its own name.
@@ -15,7 +15,7 @@ export function checkShape<S extends TSchema>(schema: S, yaml: YamlFile): Static
   const unknownKey = error?.keyword === 'boolean'
   const found = at(json, path)
   const what = unknownKey ? 'unknown key' : `${describe(found)}: ${error?.message ?? 'not as expected'}`
-  throw new MillraceError('DVC_FILE_INVALID', `${yaml.where(indices(json, path))}: ${path.join('.') || 'the file'}: ${what}`)
+  throw new MillraceError('DVC_FILE_INVALID', `${yaml.where([...below, ...indices(json, path)])}: ${[...below, ...path].join('.') || 'the file'}: ${what}`)
 }
 
 function depth(path: string): number {

@@ -1,0 +1,6 @@
+export { checkout } from './checkout.ts'
+export { type StageOutput } from './command.ts'
+export { pipelineOwners } from './load.ts'
+export { repro, type ReproOptions, type ReproResult, type StageEvent } from './repro.ts'
+export { parseParamChange, setParams, type ParamChange } from './set-params.ts'
+export { projectStatus, type StatusEntry } from './status.ts'
