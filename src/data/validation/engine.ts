@@ -14,7 +14,7 @@ export interface EngineLimits {
   readonly threads: number
 }
 
-export const LIMITS: EngineLimits = { memory: '256MB', threads: 2 }
+const LIMITS: EngineLimits = { memory: '256MB', threads: 2 }
 
 /**
  * A DuckDB in memory that can read the given files and nothing else: no other file, no network, no extension, and no way to change that.

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, globSync, openSync, readSync, statSync } from 'no
 import { isAbsolute, join, resolve } from 'node:path'
 import { MillraceError, errnoCode, errorMessage } from '../../platform/errors/index.ts'
 
-export type DataFormat = 'parquet' | 'csv'
+type DataFormat = 'parquet' | 'csv'
 
 export interface DataFile {
   /** As the caller would write it: relative to `root` unless the pattern was absolute. */

@@ -1,5 +1,4 @@
-export { checkContract, readContractFile, type ContractCheckRequest } from './check-contract.ts'
-export { describeProblem, type Problem } from './contract-file/problems.ts'
-export { readContract, type ContractReading } from './contract-file/read.ts'
+export { checkContract, readContractFile } from './check-contract.ts'
+export { describeProblem } from './contract-file/problems.ts'
 export { reportMarkdown } from './markdown.ts'
 export { renderReport } from './render.ts'

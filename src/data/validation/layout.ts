@@ -35,16 +35,19 @@ export interface Layout {
 /** The contract's columns of all rows of all files. `POSITIONED` has `__file` and `__row` besides, at some cost. */
 export const DATA = '__data'
 export const POSITIONED = '__positioned'
+const ROW = '__row'
 
 interface Inspected extends FileState {
   readonly absolute: string
+  /** What SQL reads it from: the file itself or, for CSV, the table it was read into. */
+  readonly source: string
   readonly types: ReadonlyMap<string, string>
 }
 
 /** Reads the files' schemas and lays the two views over them. */
 export async function layOut(engine: Engine, files: readonly DataFile[], table: Table): Promise<Layout> {
   const inspected: Inspected[] = []
-  for (const file of files) inspected.push(await inspect(engine, file))
+  for (const [index, file] of files.entries()) inspected.push(await inspect(engine, file, index))
   const textual = files[0]?.format === 'csv'
   const columns = table.columns.map((column, index) => stateOf(column, index, inspected, textual))
   const groups = Map.groupBy(inspected, (file) => JSON.stringify([...file.types]))
@@ -56,29 +59,27 @@ export async function layOut(engine: Engine, files: readonly DataFile[], table: 
   return { files: plain, rows: plain.reduce((sum, file) => sum + file.rows, 0), columns, others: othersOf(inspected, table) }
 }
 
-const scan = (files: readonly { readonly absolute: string }[], textual: boolean, extra = ''): string => {
-  const paths = list(files.map((file) => literal(file.absolute)))
-  // An empty field is null and a quoted empty one is an empty text; nothing else is guessed from text.
-  return textual ? `read_csv(${paths}, header = true, all_varchar = true, allow_quoted_nulls = false)` : `read_parquet(${paths}${extra})`
-}
-
-async function inspect(engine: Engine, file: DataFile): Promise<Inspected> {
-  const textual = file.format === 'csv'
+async function inspect(engine: Engine, file: DataFile, index: number): Promise<Inspected> {
+  const path = literal(file.absolute)
   try {
-    const described = await engine.select(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${scan([file], textual)})`)
-    const counted = await engine.select(
-      textual ? `SELECT count(*) AS rows FROM ${scan([file], true)}` : `SELECT sum(num_rows) AS rows FROM parquet_file_metadata(${literal(file.absolute)})`,
-    )
-    return {
-      path: file.path,
-      absolute: file.absolute,
-      rows: Number(counted[0]?.['rows'] ?? 0),
-      types: new Map(described.map((row) => [String(row['column_name']), String(row['column_type'])])),
-    }
+    const source = file.format === 'csv' ? await load(engine, path, `__csv${index}`) : `read_parquet(${list([path])})`
+    const described = await engine.select(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${source})`)
+    const counted = await engine.select(`SELECT ${file.format === 'csv' ? `count(*) AS rows FROM ${source}` : `sum(num_rows) AS rows FROM parquet_file_metadata(${path})`}`)
+    const types = new Map(described.map((row) => [String(row['column_name']), String(row['column_type'])]))
+    if (file.format === 'csv') types.delete(ROW)
+    return { path: file.path, absolute: file.absolute, source, rows: Number(counted[0]?.['rows'] ?? 0), types }
   } catch (error) {
     const [first] = errorMessage(error).replaceAll(file.absolute, file.path).split('\n')
     throw new MillraceError('DATA_UNREADABLE', `${file.path} cannot be read as ${file.format === 'csv' ? 'CSV' : 'Parquet'}: ${first}`, { cause: error })
   }
+}
+
+/** Text is parsed once and kept, since every pass over it would parse it again. An empty field is null, a quoted empty one an empty text. */
+async function load(engine: Engine, path: string, table: string): Promise<string> {
+  await engine.run(
+    `CREATE TEMP TABLE ${table} AS SELECT *, row_number() OVER () - 1 AS ${ROW} FROM read_csv(${path}, header = true, all_varchar = true, allow_quoted_nulls = false)`,
+  )
+  return table
 }
 
 function stateOf(column: Column, index: number, files: readonly Inspected[], textual: boolean): ColumnState {
@@ -111,10 +112,12 @@ function select(files: readonly Inspected[], columns: readonly ColumnState[], te
     return [`${value} AS ${name}`, ...flag]
   })
   if (projections.length === 0) projections.push('1 AS __nothing')
-  if (!positioned) return `SELECT ${projections.join(', ')} FROM ${scan(files, textual)}`
-  const row = textual ? 'row_number() OVER () - 1' : 'file_row_number'
-  const path = textual ? literal(first?.path ?? '') : pathOf(files)
-  return `SELECT ${projections.join(', ')}, ${path} AS __file, ${row} AS __row FROM ${scan(files, textual, ', filename = true, file_row_number = true')}`
+  // CSV files are tables of their own; Parquet files of one schema are read together.
+  const paths = list(files.map((file) => literal(file.absolute)))
+  if (!positioned) return `SELECT ${projections.join(', ')} FROM ${textual ? first?.source : `read_parquet(${paths})`}`
+  const where = textual ? `${literal(first?.path ?? '')} AS __file, ${ROW}` : `${pathOf(files)} AS __file, file_row_number AS ${ROW}`
+  const source = textual ? first?.source : `read_parquet(${paths}, filename = true, file_row_number = true)`
+  return `SELECT ${projections.join(', ')}, ${where} FROM ${source}`
 }
 
 function pathOf(files: readonly Inspected[]): string {

@@ -66,12 +66,12 @@ export function describeRow(row: SampleRow): string {
   return where + Object.entries(values).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ')
 }
 
-export function share(value: number): string {
+function share(value: number): string {
   const percent = value * 100
   return percent > 0 && percent < 0.01 ? '< 0.01 %' : `${percent.toFixed(2)} %`
 }
 
-export function grouped(count: number): string {
+function grouped(count: number): string {
   return count.toLocaleString('en-US')
 }
 

@@ -5,7 +5,7 @@ import { repeatedKeys } from './measure.ts'
 import { breachOf } from './predicates.ts'
 import { identifier } from './sql.ts'
 
-export const SAMPLE_ROWS = 5
+const SAMPLE_ROWS = 5
 const WITHHELD = '(withheld)'
 
 /** The first rows, in the order of the files, that break the rule. Values of sensitive columns are withheld. */
