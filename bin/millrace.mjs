@@ -13,7 +13,10 @@ const built = join(root, 'dist', 'src', 'main.js')
 // Node strips no types under node_modules, so an installed package always runs what was built.
 const entry = existsSync(source) && !root.includes('node_modules') ? source : built
 
-if (Number(process.versions.node.split('.')[0]) >= WANTED) {
+if (process.argv[2] === '--print-node') {
+  // For the scripts of this repository, which need the same Node.
+  console.log(Number(process.versions.node.split('.')[0]) >= WANTED ? process.execPath : carriedNode())
+} else if (Number(process.versions.node.split('.')[0]) >= WANTED) {
   await import(pathToFileURL(entry).href)
 } else {
   handOver(carriedNode())

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
 import { hexId } from '../ids/index.ts'
@@ -9,6 +9,7 @@ import type { Logger } from '../log/index.ts'
 import { Counter, Histogram, type Registry } from '../metrics/index.ts'
 import { createHostCheck } from './hosts.ts'
 import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts'
+import { compileValidator } from './validation.ts'
 
 export type HttpServer = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
 
@@ -49,7 +50,7 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
       }),
   })
   const app: HttpServer = base.withTypeProvider<TypeBoxTypeProvider>()
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler(compileValidator)
 
   const hostAllowed = createHostCheck(options.allowedHosts ?? [])
   app.addHook('onRequest', async (request, reply) => {
