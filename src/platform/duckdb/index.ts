@@ -66,6 +66,27 @@ export class DuckDb {
     }
   }
 
+  /** Writes columns of one length as a Parquet file: numbers as DOUBLE, NaN as null; anything else as VARCHAR. */
+  async writeParquet(file: string, columns: ReadonlyMap<string, Float32Array | Float64Array | readonly (string | null)[]>): Promise<void> {
+    const names = [...columns.keys()]
+    const values = [...columns.values()]
+    const types = values.map((column) => (Array.isArray(column) ? 'VARCHAR' : 'DOUBLE'))
+    await this.run(`CREATE OR REPLACE TEMP TABLE written (${names.map((name, i) => `${identifier(name)} ${types[i]}`).join(', ')})`)
+    const appender = await this.#connection.createAppender('written')
+    for (let row = 0; row < (values[0]?.length ?? 0); row++) {
+      for (const column of values) {
+        const value = column[row]
+        if (typeof value === 'string') appender.appendVarchar(value)
+        else if (typeof value === 'number' && value === value) appender.appendDouble(value)
+        else appender.appendNull()
+      }
+      appender.endRow()
+    }
+    appender.closeSync()
+    await this.run(`COPY written TO ${literal(file)} (FORMAT parquet, COMPRESSION zstd)`)
+    await this.run('DROP TABLE written')
+  }
+
   close(): void {
     this.#connection.closeSync()
     this.#instance.closeSync()

@@ -18,17 +18,16 @@ export interface TrainingTable {
 export async function readTrainingTable(file: string, spec: FeatureSpec): Promise<TrainingTable> {
   const categories = new Set(spec.categorical.flatMap((input) => input.of))
   const used = [...new Set([...spec.numeric, ...spec.categorical].flatMap((input) => input.of))]
-  const columns = used.map((column) => {
+  const columns = ['CAST(_label AS DOUBLE) AS _label', 'CAST(epoch_us(_moment) / 1000 AS DOUBLE) AS _moment']
+  for (const column of used) {
     const name = identifier(column.includes(':') ? fullFeatureName(column) : column)
-    return `CAST(${name} AS ${categories.has(column) ? 'VARCHAR' : 'DOUBLE'}) AS ${name}`
-  })
+    columns.push(`CAST(${name} AS ${categories.has(column) ? 'VARCHAR' : 'DOUBLE'}) AS ${name}`)
+  }
   const database = await DuckDb.open()
   let table: FeatureTable & { numbers(column: string): Float64Array }
   try {
     await database.run('SET preserve_insertion_order = true')
-    table = await database.columns(
-      `SELECT ${columns.join(', ')}, CAST(_label AS DOUBLE) AS _label, CAST(epoch_us(_moment) / 1000 AS DOUBLE) AS _moment FROM read_parquet(${literal(file)})`,
-    )
+    table = await database.columns(`SELECT ${columns.join(', ')} FROM read_parquet(${literal(file)})`)
   } finally {
     database.close()
   }
