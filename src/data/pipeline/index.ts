@@ -1,4 +1,4 @@
-export { checkout } from './checkout.ts'
+export { checkout, namedObjects } from './checkout.ts'
 export { type StageOutput } from './command.ts'
 export { pipelineOwners } from './load.ts'
 export { repro, type ReproOptions, type ReproResult, type StageEvent } from './repro.ts'

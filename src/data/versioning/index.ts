@@ -3,3 +3,5 @@ export { checkoutOuts, type CheckoutOptions, type CheckoutResult, type WantedOut
 export { initProject } from './init.ts'
 export { nameOf, openProject, projectPath, type Project } from './project.ts'
 export { dataStatus, type DataChange, type OutState } from './status.ts'
+export { closeWorktree, openWorktree } from './worktree.ts'
+export { pull, push, type TransferOptions, type TransferResult } from './remote.ts'

@@ -1,5 +1,5 @@
 import { isMap, isScalar, type Pair, type ParsedNode, type YAMLMap } from 'yaml'
-import type { PyMap, PyValue } from './py-value.ts'
+import { PyFloat, type PyMap, type PyValue } from './py-value.ts'
 import { writeYaml } from './yaml-write.ts'
 import type { YamlFile } from './yaml-read.ts'
 
@@ -42,7 +42,7 @@ export function patchMapping(yaml: YamlFile, path: readonly (string | number)[],
 }
 
 function replacement(text: string, pair: Pair<ParsedNode, ParsedNode | null>, map: BlockMap, index: number, key: string, value: PyValue, indent: number): Edit {
-  const isLeaf = typeof value !== 'object' || value === null
+  const isLeaf = typeof value !== 'object' || value === null || value instanceof PyFloat
   if (isLeaf && isScalar(pair.value) && pair.value.range && pair.value.source !== '') {
     // Only the scalar: a comment behind it stays.
     const lead = writeYaml(new Map([['k', value]])).slice('k: '.length, -1)
