@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Problem } from '../../platform/http/index.ts'
+import { configFor, startGateway, startPeer } from '../testing.ts'
+import { isControlPath } from './routes.ts'
+
+test('a service is reached under its name, with path, query, body and request id as they were', async () => {
+  const monitor = await startPeer('monitor', (http) => {
+    http.post('/labels/*', (request) => ({ url: request.url, body: request.body, id: request.id }))
+    http.get('/page', (_request, reply) => reply.type('text/html').send('<script>alert(1)</script>'))
+  })
+  const gateway = await startGateway(configFor({ monitor: monitor.url }))
+  const response = await fetch(`${gateway.url}/api/monitor/labels/a%20b?x=1&y=%2F`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-request-id': 'request-7' },
+    body: JSON.stringify({ label: 1 }),
+  })
+  assert.equal(response.status, 200)
+  assert.equal(response.headers.get('x-request-id'), 'request-7')
+  assert.deepEqual(await response.json(), { url: '/labels/a%20b?x=1&y=%2F', body: { label: 1 }, id: 'request-7' })
+  const page = await gateway.get('/api/monitor/page')
+  assert.match(page.headers.get('content-security-policy') ?? '', /sandbox/)
+  await gateway.stop()
+  await monitor.stop()
+})
+
+test('the paths of well-known protocols lead to their service unchanged', async () => {
+  const echo = (name: 'tracking' | 'serving') =>
+    startPeer(name, (http) => {
+      http.all('/*', (request) => ({ service: name, url: request.url }))
+    })
+  const tracking = await echo('tracking')
+  const serving = await echo('serving')
+  const gateway = await startGateway(configFor({ tracking: tracking.url, serving: serving.url }))
+  const paths = [
+    ['/api/2.0/mlflow/runs/get?run_id=1', 'tracking'],
+    ['/api/2.0/mlflow-artifacts/artifacts/1/model.onnx', 'tracking'],
+    ['/ajax-api/2.0/mlflow/experiments/search', 'tracking'],
+    ['/v2/models/flight-delay/infer', 'serving'],
+    ['/invocations', 'serving'],
+  ] as const
+  for (const [path, service] of paths) {
+    assert.deepEqual(await gateway.json(path), { service, url: path })
+  }
+  await gateway.stop()
+  await tracking.stop()
+  await serving.stop()
+})
+
+test('a service that is down is named', async () => {
+  const gateway = await startGateway(configFor({}))
+  const response = await gateway.get('/api/features/feature-views')
+  assert.equal(response.status, 502)
+  assert.match(response.headers.get('content-type') ?? '', /application\/problem\+json/)
+  const problem = (await response.json()) as Problem
+  assert.equal(problem.code, 'UPSTREAM_FAILED')
+  assert.match(problem.detail, /^features could not be reached at http:\/\/127\.0\.0\.1:9$/)
+  await gateway.stop()
+})
+
+test('what lies under /-/ is never passed on, however it is written', async () => {
+  let reached = 0
+  const tracking = await startPeer('tracking', (http) => {
+    http.addHook('onRequest', async (request) => {
+      // Besides the gateway's own pulling of the outbox.
+      if (!request.url.startsWith('/-/outbox')) reached++
+    })
+  })
+  const gateway = await startGateway(configFor({ tracking: tracking.url }))
+  for (const path of ['/-/clock', '/%2d/clock', '//-/clock', '/./-/clock', '/x/../-/clock', '/%2e/-/clock', '/%252d/clock', '/%2F-/clock']) {
+    const response = await gateway.get(`/api/tracking${path}`)
+    assert.ok([400, 404].includes(response.status), `${path}: ${response.status}`)
+  }
+  assert.equal(reached, 0)
+  await gateway.stop()
+  await tracking.stop()
+})
+
+test('no spelling of a control path escapes the check', () => {
+  const spelling = fc.tuple(
+    fc.stringMatching(/^(?:\/|\.\/|%2e\/|%2F){0,4}$/),
+    fc.constantFrom('-', '%2d', '%2D', '%252d'),
+    fc.constantFrom('clock', 'outbox', ''),
+  )
+  fc.assert(fc.property(spelling, ([before, dash, name]) => isControlPath(`/${before}${dash}/${name}?a=/x`)))
+  fc.assert(fc.property(fc.stringMatching(/^[a-z]{1,9}$/), (name) => !isControlPath(`/${name}/-/x`)))
+})
