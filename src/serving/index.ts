@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { createTransport } from '../../sdk/http.ts'
+import { featuresClient } from '../../sdk/features.ts'
+import type { ProjectConfig } from '../domain/config.ts'
+import { MillraceError } from '../platform/errors/index.ts'
+import { createHostCheck } from '../platform/http/index.ts'
+import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
+import { Journal } from './journal/journal.ts'
+import { createHotPath } from './protocols/hot-path.ts'
+import { Deployment } from './routing/deployment.ts'
+import { ModelCache } from './routing/model-cache.ts'
+import { registryAt } from './routing/registry.ts'
+import { Router } from './routing/router.ts'
+import { type ServingSchema, migrations } from './routing/store.ts'
+import { registerRoutes } from './routes.ts'
+import type { AskFeatures, LookupObserver } from './runtime/lookup.ts'
+import { ServingMetrics } from './runtime/metrics.ts'
+import { DataPlane } from './runtime/plane.ts'
+
+/** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
+export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
+
+const DRAIN_MS = 10_000
+
+async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
+  const { config, folder, log, clock } = context
+  let stopping = false
+  const journal = Journal.open({
+    folder: join(folder, 'journal'),
+    durability: config.durability,
+    onRecovery: (recovery) => log.warn(recovery, 'the end of the journal was torn and was set aside'),
+  })
+  const metrics = new ServingMetrics(context.metrics, {
+    queues: () => deployments.map((deployment) => ({ model: deployment.name, waiting: deployment.waiting })),
+    live: () =>
+      deployments.flatMap((deployment) =>
+        deployment.slots.flatMap((slot) => (slot.live ? [{ model: slot.model, alias: slot.alias, version: slot.live.version }] : [])),
+      ),
+    journalHead: () => journal.head,
+  })
+  const deployments = makeDeployments(context, metrics)
+  const registry = registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
+  const router = new Router({
+    deployments,
+    registry,
+    cache: new ModelCache(join(folder, 'models'), registry),
+    db: context.db,
+    outbox: context.outbox,
+    clock,
+    metrics,
+    log,
+  })
+  const plane = new DataPlane(journal, metrics, log)
+  const hotPath = createHotPath({
+    plane,
+    deployments,
+    find: (model) => router.find(model),
+    clock,
+    metrics,
+    log,
+    bodyLimit: config.http.body_limit,
+    hostAllowed: createHostCheck(config.http.allowed_hosts),
+    stopping: () => stopping,
+  })
+  await registerRoutes(context.http, { router, journal, hotPath })
+  context.take(hotPath)
+  await router.start()
+  context.follow('serving', ['dev.millrace.model.alias.moved'], async ({ event }) => {
+    const { data } = event
+    if ('alias' in data) router.moved(data.model, data.alias)
+  })
+  return {
+    waitingFor: async () => [
+      ...router.waitingFor(),
+      ...deployments.filter((deployment) => deployment.shadowing > 0).map((deployment) => `predictions in shadow for ${deployment.name}`),
+    ],
+    stop: async () => {
+      stopping = true
+      await drain(deployments)
+      await router.stop()
+      journal.close()
+    },
+  }
+}
+
+function makeDeployments(context: ServiceContext<ServingSchema, ProjectConfig>, metrics: ServingMetrics): readonly Deployment[] {
+  const { config, log } = context
+  const features = featuresClient(createTransport(context.url('features')))
+  const ask: AskFeatures = (request, timeoutMs) => features.getOnlineFeatures(request, { timeoutMs })
+  const observer: LookupObserver = {
+    asked: (rows, seconds) => metrics.lookedUp(rows, seconds),
+    failed: (rows, reason) => {
+      metrics.lookupFailed(rows)
+      log.warn({ rows, reason }, 'online features were not to be had in time')
+    },
+  }
+  const names = new Set<string>()
+  return config.deployments.map((deployment) => {
+    if (names.has(deployment.model)) throw new MillraceError('CONFIG_INVALID', `deployments: ${deployment.model} stands there twice; one deployment has one alias that answers`)
+    names.add(deployment.model)
+    return new Deployment(deployment, ask, observer)
+  })
+}
+
+/** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */
+async function drain(deployments: readonly Deployment[]): Promise<void> {
+  const deadline = Date.now() + DRAIN_MS
+  while (deployments.some((deployment) => deployment.waiting + deployment.shadowing > 0) && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

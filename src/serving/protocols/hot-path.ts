@@ -1,0 +1,174 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { timeOf } from '../../domain/moment.ts'
+import type { Clock } from '../../platform/clock/index.ts'
+import { MillraceError, toMillraceError } from '../../platform/errors/index.ts'
+import { type RequestTaker, requestId } from '../../platform/http/index.ts'
+import type { Logger } from '../../platform/log/index.ts'
+import type { Deployment } from '../routing/deployment.ts'
+import type { DataPlane } from '../runtime/plane.ts'
+import type { ServingMetrics } from '../runtime/metrics.ts'
+import { BodyBudget, readJson } from './body.ts'
+import { mlflowProtocol } from './mlflow.ts'
+import { oipProtocol } from './oip.ts'
+import type { Protocol } from './protocol.ts'
+
+export interface HotPathOptions {
+  readonly plane: DataPlane
+  readonly deployments: readonly Deployment[]
+  readonly find: (model: string) => Deployment | undefined
+  readonly clock: Clock
+  readonly metrics: ServingMetrics
+  readonly log: Logger
+  readonly bodyLimit: number
+  readonly hostAllowed: (host: string | undefined, origin: string | undefined) => boolean
+  /** True once the service stops: then nothing new is accepted. */
+  readonly stopping: () => boolean
+}
+
+interface Route {
+  readonly protocol: Protocol
+  readonly model: string | undefined
+  readonly version: string | undefined
+}
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly route: Route
+  readonly started: number
+  id: string
+  /** The deployment that was meant, once it is known: a label of metrics, so never what a caller made up. */
+  model: string
+}
+
+const INFER = /^\/v2\/models\/([^/?]+)(?:\/versions\/([^/?]+))?\/infer$/
+/** Bodies being received, all together, in multiples of the limit of one. */
+const BODIES_AT_ONCE = 8
+
+/** Answers predictions on the bare node:http server, in the shapes of each protocol. Everything else is left to the routes. */
+export function createHotPath(options: HotPathOptions): RequestTaker {
+  const { plane, clock, metrics, log } = options
+  const budget = new BodyBudget(options.bodyLimit * BODIES_AT_ONCE)
+
+  const refuse = (exchange: Exchange, error: unknown): void => {
+    const known = toMillraceError(error)
+    if (known.status >= 500 && known.code !== 'OVERLOADED') log.error({ err: error, request_id: exchange.id }, known.message)
+    metrics.failed(exchange.model, known.code)
+    const { contentType, body } = exchange.route.protocol.refuse(known, exchange.id)
+    const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-Id', exchange.id, 'X-Content-Type-Options', 'nosniff']
+    if (known.status === 503 || known.status === 507) headers.push('Retry-After', '1')
+    // The rest of a refused body is not read: the connection cannot be used again.
+    if (!exchange.request.complete) headers.push('Connection', 'close')
+    exchange.response.writeHead(known.status, headers)
+    exchange.response.end(body)
+  }
+
+  const answer = async (exchange: Exchange, body: unknown): Promise<void> => {
+    const { request, response, route } = exchange
+    try {
+      const deployment = deploymentOf(options, route, request.headers['x-millrace-model'])
+      exchange.model = deployment.name
+      const target = deployment.target(route.version)
+      const { inputs, outputs } = target.model
+      const parsed = route.protocol.parse(body, { columns: inputs.columns, kind: outputs.kind })
+      if (parsed.id !== undefined && request.headers['x-request-id'] === undefined) exchange.id = parsed.id
+      const prediction = await plane.predict(deployment, target, {
+        id: exchange.id,
+        time: timeOfRequest(clock, request.headers['x-millrace-time']),
+        rows: parsed.rows,
+        probe: request.headers['x-millrace-probe'] === 'true',
+      })
+      const text = parsed.present(prediction, exchange.id)
+      response.writeHead(200, [
+        'Content-Type',
+        'application/json',
+        'Content-Length',
+        String(Buffer.byteLength(text)),
+        'X-Request-Id',
+        exchange.id,
+        'X-Millrace-Model-Version',
+        prediction.version,
+        'X-Content-Type-Options',
+        'nosniff',
+      ])
+      response.end(text)
+      prediction.metrics.duration.observe((performance.now() - exchange.started) / 1000)
+    } catch (error) {
+      refuse(exchange, error)
+    }
+  }
+
+  return (request, response) => {
+    if (request.method !== 'POST') return false
+    const route = routeOf(request.url ?? '')
+    if (route === undefined) return false
+    const exchange: Exchange = { request, response, route, started: performance.now(), id: requestId(request.headers['x-request-id']), model: '' }
+    const refusal = admit(options, request)
+    if (refusal) {
+      request.resume()
+      refuse(exchange, refusal)
+      return true
+    }
+    readJson(request, options.bodyLimit, budget, (error, body) => {
+      if (error !== null) refuse(exchange, error)
+      else void answer(exchange, body)
+    })
+    return true
+  }
+}
+
+const INVOCATIONS: Route = { protocol: mlflowProtocol, model: undefined, version: undefined }
+const ROUTES = new Map<string, Route>([['/invocations', INVOCATIONS]])
+const ROUTES_KEPT = 1000
+
+/** The route of an address, remembered: there are few, and they are asked for again and again. */
+function routeOf(url: string): Route | undefined {
+  const known = ROUTES.get(url)
+  if (known) return known
+  const query = url.indexOf('?')
+  const path = query < 0 ? url : url.slice(0, query)
+  if (path === '/invocations') return INVOCATIONS
+  const match = INFER.exec(path)
+  if (!match) return undefined
+  const [, model = '', version] = match
+  try {
+    const route: Route = { protocol: oipProtocol, model: decodeURIComponent(model), version: version === undefined ? undefined : decodeURIComponent(version) }
+    if (ROUTES.size < ROUTES_KEPT) ROUTES.set(url, route)
+    return route
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}
+
+function admit(options: HotPathOptions, { headers }: IncomingMessage): MillraceError | undefined {
+  if (!options.hostAllowed(headers.host, headers.origin)) {
+    return new MillraceError('HOST_NOT_ALLOWED', 'the Host or Origin of this request is not one that serving answers to; see http.allowed_hosts')
+  }
+  return options.stopping() ? new MillraceError('UNAVAILABLE', 'serving is stopping') : undefined
+}
+
+function deploymentOf({ deployments, find }: HotPathOptions, route: Route, header: string | string[] | undefined): Deployment {
+  const asked = route.model ?? (typeof header === 'string' ? header : undefined)
+  if (asked !== undefined) {
+    const deployment = find(asked)
+    if (deployment) return deployment
+    throw new MillraceError('NOT_FOUND', `no model ${asked} is deployed here; deployed: ${namesOf(deployments)}`)
+  }
+  const [only] = deployments
+  if (deployments.length === 1 && only) return only
+  if (!only) throw new MillraceError('NOT_FOUND', 'no model is deployed here: add it to `deployments` in millrace.yaml')
+  throw new MillraceError('BAD_REQUEST', `several models are deployed here: name one in the header X-Millrace-Model (${namesOf(deployments)})`)
+}
+
+function namesOf(deployments: readonly Deployment[]): string {
+  return deployments.map((deployment) => deployment.name).join(', ') || 'none'
+}
+
+/** Where project time is simulated, a request says its own moment; else the header means nothing. */
+function timeOfRequest(clock: Clock, header: string | string[] | undefined): number {
+  if (!clock.simulated || header === undefined) return clock.project().getTime()
+  const time = timeOf(header)
+  if (Number.isFinite(time)) return time
+  throw new MillraceError('BAD_REQUEST', `X-Millrace-Time is ${JSON.stringify(header)}, expected an RFC 3339 time`)
+}

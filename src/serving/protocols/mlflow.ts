@@ -1,0 +1,105 @@
+import type { ColumnSpec } from '../../domain/signature.ts'
+import type { MillraceError } from '../../platform/errors/index.ts'
+import type { Prediction, Row } from '../runtime/plane.ts'
+import type { Protocol } from './protocol.ts'
+import { badRequest, describeType, isObject, rowsFromColumns } from './shapes.ts'
+
+const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const
+
+/** MLflow's scoring protocol (mlflow/pyfunc/scoring_server), JSON. A classifier answers `{label, probability}` for each row. */
+export const mlflowProtocol: Protocol = {
+  name: 'invocations',
+  parse: (body, { columns }) => {
+    if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with one of ${FORMS.join(', ')}`)
+    let form: (typeof FORMS)[number] | undefined
+    for (const name of FORMS) {
+      if (body[name] === undefined) continue
+      if (form !== undefined) throw badRequest(`the body has both ${form} and ${name}, expected exactly one of ${FORMS.join(', ')}`)
+      form = name
+    }
+    if (form === undefined) throw badRequest(`the body has none of ${FORMS.join(', ')}; found ${Object.keys(body).join(', ') || 'nothing'}`)
+    const { params } = body
+    if (params !== undefined && params !== null && !isObject(params)) throw badRequest(`params is ${describeType(params)}, expected an object`)
+    return { rows: READERS[form](body[form], columns), present }
+  },
+  refuse: (error, requestId) => {
+    // As MLflow: a content type that it does not know is answered in plain text.
+    if (error.code === 'UNSUPPORTED_MEDIA_TYPE') return { contentType: 'text/plain; charset=utf-8', body: error.message }
+    const body = { error_code: mlflowCode(error), message: error.message, code: error.code, request_id: requestId, ...(error.details === undefined ? {} : { details: error.details }) }
+    return { contentType: 'application/json', body: JSON.stringify(body) }
+  },
+}
+
+function present({ kind, labels, scores }: Prediction): string {
+  let text = '{"predictions":['
+  for (let i = 0; i < scores.length; i++) {
+    if (i > 0) text += ','
+    text += kind === 'classifier' ? `{"label":${labels[i]},"probability":${scores[i]}}` : String(scores[i])
+  }
+  return `${text}]}`
+}
+
+const READERS: Readonly<Record<(typeof FORMS)[number], (value: unknown, columns: readonly ColumnSpec[]) => readonly Row[]>> = {
+  dataframe_records: (value) => records(value, 'dataframe_records'),
+  dataframe_split: readSplit,
+  instances: readInstances,
+  inputs: (value, columns) => (isObject(value) ? readColumns(value, columns) : readInstances(value, columns, 'inputs')),
+}
+
+function records(value: unknown, form: string): readonly Row[] {
+  if (!Array.isArray(value)) throw badRequest(`${form} is ${describeType(value)}, expected a list of objects`)
+  for (let i = 0; i < value.length; i++) if (!isObject(value[i])) throw badRequest(`${form}[${i}] is ${describeType(value[i])}, expected an object`)
+  return value
+}
+
+function readSplit(value: unknown, columns: readonly ColumnSpec[]): readonly Row[] {
+  if (!isObject(value)) throw badRequest(`dataframe_split is ${describeType(value)}, expected an object with columns and data`)
+  for (const key of Object.keys(value)) if (!['columns', 'data', 'index'].includes(key)) throw badRequest(`dataframe_split.${key} is not known; expected columns, data, index`)
+  const names = value['columns'] === undefined ? columns.map((column) => column.name) : value['columns']
+  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw badRequest('dataframe_split.columns: expected a list of names')
+  const { data } = value
+  if (!Array.isArray(data)) throw badRequest(`dataframe_split.data is ${describeType(data)}, expected a list of rows`)
+  return data.map((row: unknown, i) => positional(row, names, `dataframe_split.data[${i}]`))
+}
+
+/** TensorFlow Serving's row form: objects, or lists in the order of the signature; a bare value where the model has one column. */
+function readInstances(value: unknown, columns: readonly ColumnSpec[], form = 'instances'): readonly Row[] {
+  if (!Array.isArray(value)) throw badRequest(`${form} is ${describeType(value)}, expected a list`)
+  const names = columns.map((column) => column.name)
+  return value.map((row: unknown, i) => (isObject(row) ? row : positional(Array.isArray(row) || names.length !== 1 ? row : [row], names, `${form}[${i}]`)))
+}
+
+function positional(row: unknown, names: readonly string[], where: string): Row {
+  if (!Array.isArray(row)) throw badRequest(`${where} is ${describeType(row)}, expected a list of ${names.length} values`)
+  if (row.length !== names.length) throw badRequest(`${where} has ${row.length} values, expected ${names.length} (${names.join(', ')})`)
+  const values: readonly unknown[] = row
+  const named: Record<string, unknown> = {}
+  for (let i = 0; i < names.length; i++) named[names[i]!] = values[i]
+  return named
+}
+
+/** TensorFlow Serving's column form: a list for each column; [[1], [2]] is the column [1, 2]; a [N, K] tensor gives columns NAME_0 … */
+function readColumns(value: Readonly<Record<string, unknown>>, columns: readonly ColumnSpec[]): readonly Row[] {
+  const known = new Set(columns.map((column) => column.name))
+  const lists: [string, readonly unknown[]][] = []
+  for (const [name, list] of Object.entries(value)) {
+    if (!Array.isArray(list)) throw badRequest(`inputs.${name} is ${describeType(list)}, expected a list with a value for each row`)
+    const values: readonly unknown[] = list
+    const width = Array.isArray(values[0]) ? values[0].length : 0
+    if (width === 0) lists.push([name, values])
+    else if (width === 1 && known.has(name)) lists.push([name, values.map((cell) => (Array.isArray(cell) ? cell[0] : cell))])
+    else for (let i = 0; i < width; i++) lists.push([`${name}_${i}`, values.map((cell) => (Array.isArray(cell) ? cell[i] : undefined))])
+  }
+  const [first] = lists
+  for (const [name, list] of lists) {
+    if (list.length !== first?.[1].length) throw badRequest(`inputs.${name} has ${list.length} values, inputs.${first?.[0]} has ${first?.[1].length}`)
+  }
+  return rowsFromColumns(lists)
+}
+
+function mlflowCode({ code, status }: MillraceError): string {
+  if (code === 'NOT_FOUND') return 'RESOURCE_DOES_NOT_EXIST'
+  if (status === 503) return 'TEMPORARILY_UNAVAILABLE'
+  if (status === 504) return 'DEADLINE_EXCEEDED'
+  return status >= 500 ? 'INTERNAL_ERROR' : 'BAD_REQUEST'
+}

@@ -1,0 +1,100 @@
+import { MillraceError } from '../platform/errors/index.ts'
+import type { HttpServer, RequestTaker } from '../platform/http/index.ts'
+import { VERSION } from '../platform/version.ts'
+import type { Journal } from './journal/journal.ts'
+import { describeModel } from './protocols/oip.ts'
+import type { Router } from './routing/router.ts'
+import * as schema from './schema.ts'
+
+export interface RoutesOptions {
+  readonly router: Router
+  readonly journal: Journal
+  readonly hotPath: RequestTaker
+}
+
+/** The routes off the hot path, and the hot path's own in the OpenAPI document. */
+export async function registerRoutes(http: HttpServer, { router, journal, hotPath }: RoutesOptions): Promise<void> {
+  await registerPredictions(http, hotPath)
+  registerInferenceProtocol(http, router)
+
+  http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => router.states())
+
+  http.get('/journal', { schema: { querystring: schema.journalQuery, tags: ['journal'], summary: 'Predictions as NDJSON, from an offset on' } }, async (request, reply) => {
+    const { after, limit, wait } = request.query
+    if (wait > 0) await journal.waitBeyond(after, wait * 1000)
+    const page = await journal.read(after, limit)
+    return reply
+      .type('application/x-ndjson')
+      .header('x-millrace-journal-offset', page.next)
+      .header('x-millrace-journal-head', page.head)
+      .send(page.bytes)
+  })
+
+  // MLflow's scoring server answers a line break to both.
+  for (const path of ['/ping', '/health']) http.get(path, { schema: { tags: ['health'] } }, (_request, reply) => reply.type('application/json').send('\n'))
+  http.get('/version', { schema: { tags: ['health'] } }, (_request, reply) => reply.type('text/plain').send(VERSION))
+}
+
+function registerInferenceProtocol(http: HttpServer, router: Router): void {
+  const tags = ['inference']
+  const ready = () => router.deployments.every((deployment) => deployment.champion !== null)
+  http.get('/v2', { schema: { tags } }, () => ({ name: 'millrace', version: VERSION, extensions: [] }))
+  http.get('/v2/health/live', { schema: { tags } }, () => ({ live: true }))
+  http.get('/v2/health/ready', { schema: { tags } }, (_request, reply) => reply.status(ready() ? 200 : 503).send({ live: true, ready: ready() }))
+
+  const metadata = (model: string, version?: string) => {
+    const deployment = deployed(router, model)
+    const target = deployment.target(version)
+    const versions = [...new Set([target, ...deployment.shadows].map((one) => one.model.version))]
+    return describeModel(model, version === undefined ? versions : [version], target.model.inputs.columns, target.model.outputs.kind)
+  }
+  const modelReady = (model: string, version?: string): { name: string; ready: boolean } => {
+    const deployment = deployed(router, model)
+    if (version !== undefined) deployment.target(version)
+    return { name: model, ready: version !== undefined || deployment.champion !== null }
+  }
+  http.get('/v2/models/:model', { schema: { params: schema.modelParams, tags } }, ({ params }) => metadata(params.model))
+  http.get('/v2/models/:model/versions/:version', { schema: { params: schema.versionParams, tags } }, ({ params }) => metadata(params.model, params.version))
+  http.get('/v2/models/:model/ready', { schema: { params: schema.modelParams, tags } }, ({ params }, reply) => {
+    const answer = modelReady(params.model)
+    return reply.status(answer.ready ? 200 : 503).send(answer)
+  })
+  http.get('/v2/models/:model/versions/:version/ready', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelReady(params.model, params.version))
+}
+
+function deployed(router: Router, model: string) {
+  const deployment = router.find(model)
+  if (deployment) return deployment
+  throw new MillraceError('NOT_FOUND', `no model ${model} is deployed here`)
+}
+
+/**
+ * The prediction routes as Fastify knows them. The bare server answers them first; what reaches Fastify all the same (an address written in another way)
+ * goes to the same function, with its body unread.
+ */
+async function registerPredictions(http: HttpServer, hotPath: RequestTaker): Promise<void> {
+  await http.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    scope.setValidatorCompiler(() => () => true)
+    const predictions = [
+      { url: '/invocations', schema: { summary: "MLflow's scoring protocol", body: schema.invocationsBody, response: { 200: schema.invocationsAnswer } } },
+      { url: '/v2/models/:model/infer', schema: { summary: 'Open Inference Protocol', params: schema.modelParams, body: schema.inferBody, response: { 200: schema.inferAnswer } } },
+      {
+        url: '/v2/models/:model/versions/:version/infer',
+        schema: { summary: 'Open Inference Protocol, one version', params: schema.versionParams, body: schema.inferBody, response: { 200: schema.inferAnswer } },
+      },
+    ]
+    for (const { url, schema: described } of predictions) {
+      scope.route({
+        method: 'POST',
+        url,
+        schema: { ...described, headers: schema.predictionHeaders, tags: ['predictions'] },
+        handler: (request, reply) => {
+          if (!hotPath(request.raw, reply.raw)) throw new MillraceError('NOT_FOUND', `${request.url}: serving has no such route`)
+          return reply.hijack()
+        },
+      })
+    }
+  })
+}

@@ -1,0 +1,66 @@
+import type { DeploymentState } from '../../api/serving.ts'
+import { type DeploymentConfig, durationMs } from '../../domain/config.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
+import { type AskFeatures, FeatureLookup, type LookupObserver } from '../runtime/lookup.ts'
+import type { Served, Target } from '../runtime/plane.ts'
+import { Slot } from './slot.ts'
+
+/** One model of the configuration: the alias that answers, and those that run along. */
+export class Deployment implements Served {
+  readonly name: string
+  readonly alias: string
+  readonly limits: Served['limits']
+  readonly lookup: FeatureLookup
+  readonly slots: readonly Slot[]
+  champion: Target | null = null
+  shadows: readonly Target[] = []
+  waiting = 0
+  shadowing = 0
+  predictions = 0
+
+  constructor(config: DeploymentConfig, ask: AskFeatures, observer: LookupObserver) {
+    this.name = config.model
+    this.alias = config.alias
+    this.limits = { maxRows: config.limits.max_rows, maxQueue: config.limits.max_queue, maxBatchRows: config.batch.max_rows }
+    this.lookup = new FeatureLookup(ask, durationMs(config.features.deadline), observer)
+    const aliases = new Set([config.alias, ...config.shadow])
+    this.slots = [...aliases].map((alias) => new Slot(config.model, alias))
+  }
+
+  slot(alias: string): Slot | undefined {
+    return this.slots.find((slot) => slot.alias === alias)
+  }
+
+  /** Takes over what the slots hold now, in one step: a request meets the old versions or the new, never a mixture. */
+  refresh(): void {
+    const targets = this.slots.flatMap((slot): Target[] => (slot.live ? [{ model: slot.live, alias: slot.alias }] : []))
+    this.champion = targets.find((target) => target.alias === this.alias) ?? null
+    this.shadows = targets.filter((target) => target.alias !== this.alias)
+  }
+
+  /** The target that answers a request. MODEL_NOT_READY where there is none; NOT_FOUND for a version that is not behind any alias. */
+  target(version?: string): Target {
+    if (version !== undefined) {
+      const target = [...(this.champion ? [this.champion] : []), ...this.shadows].find((one) => one.model.version === version)
+      if (target) return target
+      throw new MillraceError('NOT_FOUND', `version ${version} of ${this.name} is not deployed here`)
+    }
+    if (this.champion) return this.champion
+    const slot = this.slot(this.alias)
+    throw new MillraceError('MODEL_NOT_READY', `${this.name}@${this.alias} is ${slot?.state ?? 'absent'}${slot?.reason ? `: ${slot.reason}` : ''}`)
+  }
+
+  state(): DeploymentState {
+    const slot = this.slot(this.alias)
+    return {
+      model: this.name,
+      alias: this.alias,
+      version: this.champion?.model.version ?? null,
+      shadows: this.shadows.map(({ alias, model }) => ({ alias, version: model.version })),
+      state: slot?.state ?? 'absent',
+      ...(slot?.reason ? { reason: slot.reason } : {}),
+      predictions: this.predictions,
+      swapped_at: slot?.swappedAt ? new Date(slot.swappedAt).toISOString() : null,
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import { ApiError, type Transport } from '../../../sdk/http.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
+import { insideRoot } from '../../platform/fs/index.ts'
+
+/** A version as the registry has it. */
+export interface VersionFound {
+  readonly version: string
+  /** Tells it from another of the same number, after a model was deleted and made again. */
+  readonly identity: string
+}
+
+/** What serving asks of tracking, over MLflow's REST API. Errors of the network, and 5xx, may be tried again; others are final. */
+export interface ModelRegistry {
+  /** The version behind the alias, null where there is no such alias or model. */
+  alias(model: string, alias: string): Promise<VersionFound | null>
+  /** Writes the version's files below `folder`, which exists. */
+  download(model: string, version: string, folder: string): Promise<void>
+}
+
+const aliasAnswer = Compile(
+  Type.Object({
+    model_version: Type.Object({
+      version: Type.Union([Type.String(), Type.Number()]),
+      run_id: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+      source: Type.Optional(Type.String()),
+      creation_timestamp: Type.Optional(Type.Union([Type.String(), Type.Number()])),
+    }),
+  }),
+)
+const uriAnswer = Compile(Type.Object({ artifact_uri: Type.String() }))
+const listAnswer = Compile(
+  Type.Object({ files: Type.Optional(Type.Array(Type.Object({ path: Type.String(), is_dir: Type.Optional(Type.Boolean()) }))) }),
+)
+
+const API = '/api/2.0/mlflow'
+const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts'
+const DEPTH_LIMIT = 8
+
+export function registryAt(transport: Transport): ModelRegistry {
+  return {
+    alias: async (model, alias) => {
+      try {
+        const answer: unknown = await transport.json('GET', `${API}/registered-models/alias`, { query: { name: model, alias } })
+        if (!aliasAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no model version for ${model}@${alias}`)
+        const { version, run_id, source, creation_timestamp } = answer.model_version
+        return { version: String(version), identity: [run_id ?? '', source ?? '', creation_timestamp ?? ''].join(' ') }
+      } catch (error) {
+        if (error instanceof ApiError && isAbsent(error)) return null
+        throw error
+      }
+    },
+    download: async (model, version, folder) => {
+      const answer: unknown = await transport.json('GET', `${API}/model-versions/get-download-uri`, { query: { name: model, version } })
+      if (!uriAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no location for ${model} version ${version}`)
+      const root = artifactPath(answer.artifact_uri)
+      const files = await listFiles(transport, root, '')
+      if (files.length === 0) throw new MillraceError('MODEL_INVALID', `there are no files at ${answer.artifact_uri}`)
+      for (const file of files) await fetchFile(transport, `${root}/${file}`, insideRoot(folder, file))
+    },
+  }
+}
+
+/** MLflow answers 404 for an unknown model and 400 for an unknown alias of a known one. */
+function isAbsent(error: ApiError): boolean {
+  return error.status === 404 || (error.status === 400 && /alias .*not found/i.test(error.message))
+}
+
+/** `mlflow-artifacts:/1/run/artifacts/model`, with or without a host, as the path that the artifact routes take. */
+function artifactPath(uri: string): string {
+  if (!uri.startsWith('mlflow-artifacts:')) {
+    throw new MillraceError('MODEL_INVALID', `the version's files are at ${uri}; serving fetches what tracking serves itself (mlflow-artifacts:/…)`)
+  }
+  return decodeURIComponent(new URL(uri).pathname).replace(/^\/+|\/+$/g, '')
+}
+
+/** Paths relative to `root`, of all files below it. */
+async function listFiles(transport: Transport, root: string, folder: string, depth = 0): Promise<string[]> {
+  if (depth > DEPTH_LIMIT) throw new MillraceError('MODEL_INVALID', `the version's folders are nested more than ${DEPTH_LIMIT} deep`)
+  const answer: unknown = await transport.json('GET', ARTIFACTS, { query: { path: folder === '' ? root : `${root}/${folder}` } })
+  if (!listAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no list of files for ${root}`)
+  const files: string[] = []
+  for (const { path, is_dir } of answer.files ?? []) {
+    const name = path.split('/').at(-1) ?? path
+    const relative = folder === '' ? name : `${folder}/${name}`
+    if (is_dir) files.push(...(await listFiles(transport, root, relative, depth + 1)))
+    else files.push(relative)
+  }
+  return files
+}
+
+async function fetchFile(transport: Transport, path: string, file: string): Promise<void> {
+  const response = await transport.raw('GET', `${ARTIFACTS}/${path.split('/').map(encodeURIComponent).join('/')}`, { timeoutMs: 300_000 })
+  await mkdir(dirname(file), { recursive: true })
+  if (response.body === null) throw new MillraceError('UPSTREAM_FAILED', `tracking answered ${path} without a body`)
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(join(file), { flush: true }))
+}

@@ -1,0 +1,132 @@
+import { type MillraceError, toMillraceError } from '../../platform/errors/index.ts'
+
+/** Rows of one request, encoded, on their way through one model version. */
+export interface Job {
+  readonly rows: number
+  /** `rows` × the model's numeric columns; likewise the categorical ones. */
+  readonly numeric: Float64Array
+  readonly categorical: readonly string[]
+  readonly scores: Float64Array
+  readonly labels: Float64Array
+  /** Called once: with null after all rows were predicted and committed, else with the reason. */
+  readonly settle: (error: MillraceError | null) => void
+}
+
+/** Part of a job that goes into one batch. */
+export interface Slice<J extends Job> {
+  readonly job: J
+  readonly from: number
+  readonly to: number
+}
+
+export interface BatchRunner<J extends Job> {
+  readonly maxRows: number
+  /** Predicts all slices as one batch and writes scores and labels into the jobs. */
+  readonly run: (slices: readonly Slice<J>[], rows: number) => Promise<void>
+  /** Makes the predictions of these slices durable; their answers wait for it. */
+  readonly commit: (slices: readonly Slice<J>[]) => Promise<void> | undefined
+}
+
+interface Waiting<J extends Job> {
+  readonly job: J
+  taken: number
+  failed: boolean
+}
+
+/**
+ * Puts requests together without a timer: those that arrive in one turn of the event loop, and those that arrive while a batch runs, go
+ * together, `maxRows` at a time in order of arrival. A request alone waits for nothing. A batch that fails is run again job by job, so that
+ * only the job at fault fails.
+ */
+export class Batcher<J extends Job> {
+  readonly #runner: BatchRunner<J>
+  #queue: Waiting<J>[] = []
+  #first = 0
+  #running = false
+
+  constructor(runner: BatchRunner<J>) {
+    this.#runner = runner
+  }
+
+  /** Jobs of which some row has not been taken into a batch. */
+  get queued(): number {
+    return this.#queue.length - this.#first
+  }
+
+  submit(job: J): void {
+    this.#queue.push({ job, taken: 0, failed: false })
+    if (this.#running) return
+    this.#running = true
+    setImmediate(() => void this.#drain())
+  }
+
+  async #drain(): Promise<void> {
+    while (this.queued > 0) {
+      const taken = this.#take()
+      if (taken.length > 0) await this.#predict(taken)
+    }
+    this.#running = false
+  }
+
+  /** The next batch from the head of the queue; a job with more rows than fit stays at the head with the rest. */
+  #take(): { slice: Slice<J>; of: Waiting<J> }[] {
+    const taken: { slice: Slice<J>; of: Waiting<J> }[] = []
+    let room = this.#runner.maxRows
+    while (room > 0 && this.#first < this.#queue.length) {
+      const waiting = this.#queue[this.#first]!
+      const { job } = waiting
+      if (!waiting.failed) {
+        const to = Math.min(job.rows, waiting.taken + room)
+        taken.push({ slice: { job, from: waiting.taken, to }, of: waiting })
+        room -= to - waiting.taken
+        waiting.taken = to
+      }
+      if (waiting.failed || waiting.taken === job.rows) this.#first++
+    }
+    if (this.#first === this.#queue.length || this.#first > 1024) {
+      this.#queue = this.#queue.slice(this.#first)
+      this.#first = 0
+    }
+    return taken
+  }
+
+  async #predict(taken: readonly { slice: Slice<J>; of: Waiting<J> }[]): Promise<void> {
+    const slices = taken.map(({ slice }) => slice)
+    try {
+      await this.#runner.run(slices, rowsOf(slices))
+    } catch (error) {
+      if (taken.length > 1) {
+        for (const one of taken) await this.#predict([one])
+        return
+      }
+      return fail(taken, error)
+    }
+    try {
+      const committed = this.#runner.commit(slices)
+      // With a slow commit (fdatasync) the next batch is predicted meanwhile.
+      if (committed) void committed.then(() => finish(taken), (error: unknown) => fail(taken, error))
+      else finish(taken)
+    } catch (error) {
+      fail(taken, error)
+    }
+  }
+}
+
+function rowsOf<J extends Job>(slices: readonly Slice<J>[]): number {
+  let rows = 0
+  for (const { from, to } of slices) rows += to - from
+  return rows
+}
+
+function finish<J extends Job>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[]): void {
+  for (const { slice, of } of taken) if (!of.failed && slice.to === slice.job.rows) slice.job.settle(null)
+}
+
+function fail<J extends Job>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[], error: unknown): void {
+  const known = toMillraceError(error)
+  for (const { of } of taken) {
+    if (of.failed) continue
+    of.failed = true
+    of.job.settle(known)
+  }
+}

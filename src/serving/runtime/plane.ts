@@ -1,0 +1,276 @@
+import { refuseRow } from '../../domain/signature.ts'
+import type { OnlineValues } from '../../domain/feature-builder.ts'
+import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import type { Logger } from '../../platform/log/index.ts'
+import { LineBuffer } from '../journal/format.ts'
+import type { Journal } from '../journal/journal.ts'
+import { Batcher, type Job, type Slice } from './batcher.ts'
+import { type LineWriter, createLineWriter } from './lines.ts'
+import type { FeatureLookup } from './lookup.ts'
+import type { ServingMetrics, VersionMetrics } from './metrics.ts'
+import type { LoadedModel } from './model.ts'
+import type { ModelKind } from './outputs.ts'
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** A version as it stands behind an alias at one moment. */
+export interface Target {
+  readonly model: LoadedModel
+  readonly alias: string
+}
+
+/** What a request meets: where its model's aliases point now, and the deployment's limits. */
+export interface Served {
+  readonly name: string
+  readonly champion: Target | null
+  readonly shadows: readonly Target[]
+  readonly limits: { readonly maxRows: number; readonly maxQueue: number; readonly maxBatchRows: number }
+  readonly lookup: FeatureLookup
+  /** Requests accepted and not yet answered, and those that only shadows still work on. */
+  waiting: number
+  shadowing: number
+  predictions: number
+}
+
+export interface PredictRequest {
+  readonly id: string
+  /** Project time, milliseconds. */
+  readonly time: number
+  readonly rows: readonly Row[]
+  readonly probe: boolean
+}
+
+export interface Prediction {
+  readonly model: string
+  readonly version: string
+  readonly kind: ModelKind
+  readonly scores: Float64Array
+  readonly labels: Float64Array
+  readonly metrics: VersionMetrics
+}
+
+interface PlaneJob extends Job {
+  readonly request: PredictRequest
+  readonly missing: readonly (readonly string[])[]
+  readonly writer: LineWriter
+  readonly role: 'champion' | 'shadow'
+  /** Aliases in shadow that point at the very version that answers: their lines are the same prediction. */
+  readonly twins: readonly LineWriter[]
+}
+
+interface Compiled {
+  readonly batcher: Batcher<PlaneJob>
+  readonly metrics: VersionMetrics
+  readonly writers: Map<string, LineWriter>
+}
+
+const LARGEST_FLOAT32 = 3.4028234663852886e38
+const NONE: readonly string[] = []
+const NOTHING_MISSING: readonly (readonly string[])[] = []
+
+/**
+ * The one way from rows to predictions, under every protocol: validate, join online features, build the model's inputs, predict in
+ * batches, journal, answer; then the shadows.
+ */
+export class DataPlane {
+  readonly #journal: Journal
+  readonly #metrics: ServingMetrics
+  readonly #log: Logger
+  readonly #lines = new LineBuffer()
+  readonly #compiled = new WeakMap<LoadedModel, Compiled>()
+
+  constructor(journal: Journal, metrics: ServingMetrics, log: Logger) {
+    this.#journal = journal
+    this.#metrics = metrics
+    this.#log = log
+  }
+
+  /**
+   * Resolves after the predictions are in the journal. INPUT_INVALID names the row and its fields; OVERLOADED when too many requests wait;
+   * DISK_FULL or JOURNAL_FAILED when the journal could not take them.
+   */
+  predict(served: Served, target: Target, request: PredictRequest): Promise<Prediction> {
+    const { model } = target
+    const { rows } = request
+    if (rows.length > served.limits.maxRows) throw new MillraceError('BODY_TOO_LARGE', `the request has ${rows.length} rows; ${served.name} takes ${served.limits.maxRows} at most`)
+    if (served.waiting >= served.limits.maxQueue) throw new MillraceError('OVERLOADED', `${served.waiting} requests are waiting for ${served.name}; try again`)
+    for (let i = 0; i < rows.length; i++) {
+      const problems = model.validate(rows[i]!)
+      if (problems.length > 0) throw refuseRow(problems, i)
+    }
+    // Read now: an alias that moves meanwhile concerns the next request.
+    const { shadows } = served
+    model.acquire()
+    served.waiting++
+    for (const shadow of shadows) shadow.model.acquire()
+    return this.#answer(served, target, shadows, request)
+  }
+
+  async #answer(served: Served, target: Target, shadows: readonly Target[], request: PredictRequest): Promise<Prediction> {
+    const { model } = target
+    const { metrics } = this.#compile(model, served.limits.maxBatchRows)
+    try {
+      const online = needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
+      const twins = shadows.filter((shadow) => shadow.model === model && shadow.alias !== target.alias)
+      const job = await this.#run(served, target, request, online, 'champion', twins)
+      metrics.succeeded++
+      metrics.rows += request.rows.length
+      served.predictions += request.rows.length
+      const others = shadows.filter((shadow) => shadow.model !== model)
+      if (others.length > 0) void this.#shadow(served, others, request, { model, online })
+      return { model: model.name, version: model.version, kind: model.outputs.kind, scores: job.scores, labels: job.labels, metrics }
+    } finally {
+      served.waiting--
+      model.release()
+      for (const shadow of shadows) shadow.model.release()
+    }
+  }
+
+  /** Runs after the answer is on its way, so that no shadow delays it; a shadow that fails is counted and nothing more. */
+  async #shadow(served: Served, shadows: readonly Target[], request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined }): Promise<void> {
+    served.shadowing++
+    // All of them at once: the request that holds them ends before the first has predicted.
+    for (const target of shadows) target.model.acquire()
+    for (const target of shadows) {
+      try {
+        await this.#shadowOne(served, target, request, answered)
+      } catch (error) {
+        this.#metrics.shadowFailed(served.name, target.alias)
+        this.#log.debug({ model: served.name, alias: target.alias, request_id: request.id, reason: errorMessage(error) }, 'a shadow could not predict')
+      } finally {
+        target.model.release()
+      }
+    }
+    served.shadowing--
+  }
+
+  async #shadowOne(served: Served, target: Target, request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined }): Promise<void> {
+    const { model } = target
+    if (served.shadowing > served.limits.maxQueue) throw new MillraceError('OVERLOADED', 'too many requests are waiting for the shadows')
+    for (const [i, row] of request.rows.entries()) {
+      const problems = model.validate(row)
+      if (problems.length > 0) throw refuseRow(problems, i)
+    }
+    const sameFeatures = model.inputs.online.join() === answered.model.inputs.online.join()
+    const online = sameFeatures ? answered.online : needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
+    await this.#run(served, target, request, online, 'shadow', [])
+    this.#compile(model, served.limits.maxBatchRows).metrics.shadowRows += request.rows.length
+  }
+
+  #lookUp(served: Served, { inputs }: LoadedModel, { rows, time }: PredictRequest): Promise<readonly OnlineValues[] | undefined> {
+    const { joinKey, online, builder } = inputs
+    if (joinKey === null) return Promise.resolve(undefined)
+    const keys = rows.map((row): string | number => {
+      const key = row[joinKey]
+      return typeof key === 'number' ? key : String(key)
+    })
+    const asOf = rows.map((row) => {
+      const moment = builder.momentOf(row)
+      return Number.isFinite(moment) ? moment : time
+    })
+    return served.lookup.get({ online, joinKey, keys, asOf })
+  }
+
+  #run(
+    served: Served,
+    { model, alias }: Target,
+    request: PredictRequest,
+    online: readonly OnlineValues[] | undefined,
+    role: 'champion' | 'shadow',
+    twins: readonly Target[],
+  ): Promise<PlaneJob> {
+    const { rows } = request
+    const { builder } = model.inputs
+    const { batcher, writers } = this.#compile(model, served.limits.maxBatchRows)
+    const numeric = new Float64Array(rows.length * builder.numeric.length)
+    const categorical: string[] = []
+    const missing = rows.map((row, i) => builder.build(row, online?.[i], numeric, i * builder.numeric.length, categorical, i * builder.categorical.length))
+    refuseOverflow(numeric, builder.numeric)
+    const anyMissing = missing.some((names) => names.length > 0)
+    if (anyMissing && role === 'champion') for (const names of missing) this.#metrics.missed(served.name, names)
+    return new Promise((resolve, reject) => {
+      const job: PlaneJob = {
+        rows: rows.length,
+        numeric,
+        categorical,
+        scores: new Float64Array(rows.length),
+        labels: new Float64Array(rows.length),
+        request,
+        missing: anyMissing ? missing : NOTHING_MISSING,
+        writer: writerOf(writers, model, alias, role),
+        role,
+        twins: twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow')),
+        settle: (error) => (error ? reject(error) : resolve(job)),
+      }
+      if (rows.length === 0) resolve(job)
+      else batcher.submit(job)
+    })
+  }
+
+  #compile(model: LoadedModel, maxRows: number): Compiled {
+    const known = this.#compiled.get(model)
+    if (known) return known
+    const metrics = this.#metrics.version(model.name, model.version)
+    const made: Compiled = {
+      metrics,
+      writers: new Map(),
+      batcher: new Batcher<PlaneJob>({
+        maxRows: Math.min(maxRows, model.batch),
+        run: (slices, rows) => {
+          metrics.batch.observe(rows)
+          return model.run(slices, rows)
+        },
+        commit: (slices) => this.#commit(slices),
+      }),
+    }
+    this.#compiled.set(model, made)
+    return made
+  }
+
+  #commit(slices: readonly Slice<PlaneJob>[]): Promise<void> | undefined {
+    const lines = this.#lines
+    lines.clear()
+    for (const { job, from, to } of slices) {
+      const { request, writer, numeric, categorical, scores } = job
+      const { id, time, probe } = request
+      for (let row = from; row < to; row++) {
+        const missing = job.missing[row] ?? NONE
+        const score = scores[row]!
+        lines.add(
+          job.role === 'champion'
+            ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, probe)
+            : writer.shadow(id, row, time, missing, score, probe),
+        )
+        for (const twin of job.twins) lines.add(twin.shadow(id, row, time, missing, score, probe))
+      }
+    }
+    this.#journal.append(lines.view())
+    return this.#journal.settled()
+  }
+}
+
+function needsLookup({ inputs }: LoadedModel, rows: readonly Row[]): boolean {
+  if (inputs.joinKey === null) return false
+  for (const row of rows) if (inputs.builder.needsLookup(row)) return true
+  return false
+}
+
+function writerOf(writers: Map<string, LineWriter>, model: LoadedModel, alias: string, role: 'champion' | 'shadow'): LineWriter {
+  const key = `${role} ${alias}`
+  const known = writers.get(key)
+  if (known) return known
+  const made = createLineWriter(model.name, model.version, alias, role, model.inputs.builder)
+  writers.set(key, made)
+  return made
+}
+
+/** A double may be finite and still too large for the model's 32-bit floats. */
+function refuseOverflow(numeric: Float64Array, names: readonly string[]): void {
+  for (let i = 0; i < numeric.length; i++) {
+    const value = numeric[i]!
+    if (value > LARGEST_FLOAT32 || value < -LARGEST_FLOAT32) {
+      const row = Math.floor(i / names.length)
+      throw new MillraceError('INPUT_INVALID', `row ${row}: ${names[i % names.length]} is ${value}, which is more than the model's 32-bit floats hold`)
+    }
+  }
+}

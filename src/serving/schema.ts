@@ -1,0 +1,51 @@
+import Type from 'typebox'
+
+/** What the OpenAPI document says of the prediction routes, which are answered before Fastify sees them. */
+const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])
+const row = Type.Record(Type.String(), scalar)
+
+export const predictionHeaders = Type.Object({
+  'x-request-id': Type.Optional(Type.String({ description: 'Names the request in the journal; made when absent. The same id may be sent again after a lost answer' })),
+  'x-millrace-model': Type.Optional(Type.String({ description: 'Which model, where several are deployed' })),
+  'x-millrace-time': Type.Optional(Type.String({ description: 'The moment of the request, RFC 3339; only where project time is simulated' })),
+  'x-millrace-probe': Type.Optional(Type.String({ description: '`true`: a synthetic request, which monitoring leaves out' })),
+})
+
+export const invocationsBody = Type.Object(
+  {
+    dataframe_records: Type.Optional(Type.Array(row)),
+    dataframe_split: Type.Optional(
+      Type.Object({ columns: Type.Optional(Type.Array(Type.String())), index: Type.Optional(Type.Array(Type.Unknown())), data: Type.Array(Type.Array(scalar)) }),
+    ),
+    instances: Type.Optional(Type.Array(Type.Unknown())),
+    inputs: Type.Optional(Type.Unknown()),
+    params: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { description: 'Exactly one of dataframe_records, dataframe_split, instances, inputs' },
+)
+export const invocationsAnswer = Type.Object({
+  predictions: Type.Array(Type.Union([Type.Object({ label: Type.Number(), probability: Type.Number() }), Type.Number()])),
+})
+
+const tensor = Type.Object({
+  name: Type.String(),
+  shape: Type.Array(Type.Integer({ minimum: 0 })),
+  datatype: Type.String(),
+  data: Type.Array(Type.Unknown()),
+})
+export const inferBody = Type.Object({
+  id: Type.Optional(Type.String()),
+  parameters: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  inputs: Type.Array(tensor, { minItems: 1 }),
+  outputs: Type.Optional(Type.Array(Type.Object({ name: Type.String() }))),
+})
+export const inferAnswer = Type.Object({ model_name: Type.String(), model_version: Type.String(), id: Type.String(), outputs: Type.Array(tensor) })
+
+export const modelParams = Type.Object({ model: Type.String() })
+export const versionParams = Type.Object({ model: Type.String(), version: Type.String() })
+
+export const journalQuery = Type.Object({
+  after: Type.Integer({ minimum: 0, default: 0, description: 'Offset of the first line wanted: 0, or one that an answer gave' }),
+  limit: Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 1024 * 1024, description: 'Bytes at most; one line is always given whole' }),
+  wait: Type.Number({ minimum: 0, maximum: 60, default: 0, description: 'Seconds to wait for a first line' }),
+})

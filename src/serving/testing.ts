@@ -1,0 +1,164 @@
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { GetOnlineFeaturesRequest } from '../api/features.ts'
+import type { EventPage, LoggedEvent } from '../api/events.ts'
+import { type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
+import { parseConfig } from '../platform/config/index.ts'
+
+export const FIXTURES = join(import.meta.dirname, 'fixtures')
+
+/** A row that the fixture models take, with its online feature given. */
+export const ROW = { distance: 1000, hhmm: 1435, carrier: 'AA', origin: 'JFK', hour: '2013-04-01T15:00:00Z', weather__wind: 10.5 }
+
+interface Peer {
+  readonly url: string
+  readonly close: () => Promise<void>
+}
+
+/** Another service, as serving meets it over HTTP: `handle` answers a path with JSON or bytes, or undefined for 404. */
+async function startPeer(handle: (request: IncomingMessage, url: URL, body: string) => unknown): Promise<Peer> {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => void answer(request, response, body))
+  })
+  const answer = async (request: IncomingMessage, response: ServerResponse, body: string) => {
+    const result = await handle(request, new URL(request.url ?? '/', 'http://peer'), body)
+    if (result instanceof Buffer) response.end(result)
+    else if (result === undefined) response.writeHead(404).end(JSON.stringify({ error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'not found' }))
+    else response.end(JSON.stringify(result))
+  }
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(() => resolve())
+      }),
+  }
+}
+
+export interface Registry extends Peer {
+  /** Versions are folders of model files. */
+  readonly add: (version: string, files: string) => void
+  readonly move: (alias: string, version: string | null) => void
+  asked: number
+}
+
+/** What serving asks of tracking: aliases, and artifacts of versions; and the event log that tells of moves. */
+export async function startRegistry(folder: string, model = 'delay'): Promise<Registry> {
+  const aliases = new Map<string, string>()
+  const events: LoggedEvent[] = []
+  const waiting = new Set<() => void>()
+  mkdirSync(folder, { recursive: true })
+  const peer = await startPeer(async (_request, url) => {
+    const parameter = (name: string) => url.searchParams.get(name) ?? ''
+    switch (url.pathname) {
+      case '/api/2.0/mlflow/registered-models/alias': {
+        registry.asked++
+        const version = parameter('name') === model ? aliases.get(parameter('alias')) : undefined
+        return version === undefined ? undefined : { model_version: { name: model, version, run_id: `run${version}`, source: 'models', creation_timestamp: 1 } }
+      }
+      case '/api/2.0/mlflow/model-versions/get-download-uri':
+        return { artifact_uri: `mlflow-artifacts:/1/${parameter('version')}/artifacts/model` }
+      case '/api/2.0/mlflow-artifacts/artifacts':
+        return { files: readdirSync(place(parameter('path'))).map((path) => ({ path, is_dir: statSync(join(place(parameter('path')), path)).isDirectory() })) }
+      case '/events': {
+        const after = Number(parameter('after'))
+        if (events.length <= after) await new Promise<void>((resolve) => waiting.add(resolve))
+        return { events: events.slice(after), position: events.length } satisfies EventPage
+      }
+      case '/events/head':
+        return { position: events.length }
+      default:
+        if (!url.pathname.startsWith('/api/2.0/mlflow-artifacts/artifacts/')) return undefined
+        return readFileSync(place(url.pathname.slice('/api/2.0/mlflow-artifacts/artifacts/'.length)))
+    }
+  })
+  const place = (path: string): string => {
+    const [, version = '', , , ...rest] = path.split('/')
+    return join(folder, version, ...rest)
+  }
+  const registry: Registry = {
+    ...peer,
+    asked: 0,
+    close: async () => {
+      for (const wake of waiting) wake()
+      await peer.close()
+    },
+    add: (version, files) => {
+      rmSync(join(folder, version), { recursive: true, force: true })
+      cpSync(files, join(folder, version), { recursive: true })
+    },
+    move: (alias, version) => {
+      const previous = aliases.get(alias) ?? null
+      if (version === null) aliases.delete(alias)
+      else aliases.set(alias, version)
+      const position = events.length + 1
+      events.push({
+        position,
+        event: {
+          specversion: '1.0',
+          id: String(position),
+          source: '/tracking',
+          type: 'dev.millrace.model.alias.moved',
+          time: '2013-04-01T00:00:00Z',
+          subject: model,
+          datacontenttype: 'application/json',
+          data: { model, alias, version, previous, actor: 'test', reason: 'test' },
+          projecttime: '2013-04-01T00:00:00Z',
+          seq: position,
+          previoushash: '',
+          hash: '',
+        },
+      })
+      for (const wake of waiting) wake()
+      waiting.clear()
+    },
+  }
+  return registry
+}
+
+export interface Features extends Peer {
+  /** Each call, as it came. */
+  readonly calls: GetOnlineFeaturesRequest[]
+  answer: (request: GetOnlineFeaturesRequest) => unknown
+}
+
+/** The features service, answering every key with its wind: the length of the key. */
+export async function startFeatures(): Promise<Features> {
+  const peer = await startPeer((_request, url, body) => {
+    if (url.pathname !== '/get-online-features') return undefined
+    const request = JSON.parse(body) as GetOnlineFeaturesRequest
+    features.calls.push(request)
+    return features.answer(request)
+  })
+  const features: Features = {
+    ...peer,
+    calls: [],
+    answer: ({ entities }) => {
+      const keys = entities['origin'] ?? []
+      const column = (values: readonly unknown[]) => ({ values, statuses: values.map(() => 'PRESENT'), event_timestamps: values.map(() => '') })
+      return { metadata: { feature_names: ['origin', 'weather__wind'] }, results: [column(keys), column(keys.map((key) => String(key).length))] }
+    },
+  }
+  return features
+}
+
+export function testConfig(options: { readonly tracking?: string; readonly gateway?: string; readonly features?: string; readonly yaml?: string }): ProjectConfig {
+  const nobody = 'http://127.0.0.1:9'
+  return parseConfig(
+    projectConfigSchema,
+    `project: test
+services:
+  tracking: {url: '${options.tracking ?? nobody}'}
+  gateway: {url: '${options.gateway ?? nobody}'}
+  features: {url: '${options.features ?? nobody}'}
+${options.yaml ?? ''}`,
+    'millrace.yaml',
+  )
+}
