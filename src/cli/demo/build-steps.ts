@@ -1,0 +1,97 @@
+import { cpSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { closeWorktree, dataStatus, openProject, openWorktree } from '../../data/versioning/index.ts'
+import { checkout, repro } from '../../data/pipeline/index.ts'
+import { openProjectOutbox } from '../../data/pipeline/project-outbox.ts'
+import { checkContract } from '../../data/validation/index.ts'
+import { accepted, checkedEvent, violations } from '../../domain/contract/index.ts'
+import { headCommit } from '../../platform/git/repository.ts'
+import { FLIGHTS, WEATHER, commitResults, createProject, versionData } from './data.ts'
+import { type Step, once, verify } from './step.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
+
+const CONTRACT = 'contracts/flights.yaml'
+
+/** The moment at which the story begins: three months are known. */
+export function beginning(clock: 'wall' | { readonly simulated: string }): Date {
+  return new Date(clock === 'wall' ? Date.now() : clock.simulated)
+}
+
+export const versionStep: Step = {
+  key: 'version',
+  title: 'Version the raw data',
+  run: async (context) => {
+    const { path } = context.folder
+    await once(context, 'version', async () => {
+      await createProject(path, context.state.sample)
+      await versionData(path, context.config, await context.world(), beginning(context.config.clock))
+    })
+    const project = openProject(path)
+    const changes = dataStatus(project)
+    verify(changes.length === 0, `data status of ${path} finds nothing to say`)
+    const files = readFileSync(join(path, `${FLIGHTS}.dvc`), 'utf8')
+    verify(/md5: [0-9a-f]{32}\.dir/.test(files), `${FLIGHTS}.dvc names the data by MD5`)
+    const size = [...`${files}${readFileSync(join(path, `${WEATHER}.dvc`), 'utf8')}`.matchAll(/size: (\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0)
+    return `${/nfiles: (\d+)/.exec(files)?.[1]} months of flights and the weather, ${(size / 1e6).toFixed(1)} MB, in DVC's format`
+  },
+}
+
+export const validateStep: Step = {
+  key: 'validate',
+  title: 'Validate them against the contract',
+  run: async (context, report) => {
+    const { path } = context.folder
+    const asOf = beginning(context.config.clock)
+    const good = await checkContract({ contract: CONTRACT, data: [`${FLIGHTS}/*.parquet`], root: path, asOf })
+    verify(accepted(good), 'the flights of January to March pass the contract')
+    const bad = await checkContract({ contract: CONTRACT, data: ['corrupted/2013-04.parquet'], root: path, asOf })
+    verify(!accepted(bad) && violations(bad).length > 1, 'the corrupted month violates the contract')
+    await once(context, 'validate', async () => {
+      const outbox = await openProjectOutbox(path, context.config)
+      for (const result of [bad, good]) await outbox.emit('dev.millrace.contract.checked', CONTRACT, checkedEvent(result))
+      await outbox.close()
+    })
+    report('the pipeline on the corrupted month')
+    await corruptedMonthStops(path)
+    return `${good.checks.length} checks pass; a corrupted month breaks ${violations(bad).length} rules and stops the pipeline`
+  },
+}
+
+/** In a worktree of its own, with the corrupted month among the others: `validate` must fail, and nothing after it run. */
+async function corruptedMonthStops(path: string): Promise<void> {
+  const main = openProject(path)
+  const commit = await headCommit(path)
+  const worktree = join(path, '.millrace', 'corrupted')
+  const project = await openWorktree(main, commit ?? 'HEAD', worktree)
+  try {
+    checkout(project)
+    cpSync(join(path, 'corrupted', '2013-04.parquet'), join(project.root, FLIGHTS, '2013-04.parquet'))
+    const reached: string[] = []
+    let refusal: unknown
+    try {
+      await repro(project, { onStage: ({ name, state }) => reached.push(`${name} ${state}`) })
+    } catch (error) {
+      refusal = error
+    }
+    verify(refusal instanceof MillraceError, 'the pipeline is stopped by the corrupted month')
+    verify(reached.includes('validate failed') && !reached.some((event) => event.startsWith('features')), `no stage runs after validate (saw ${reached.join(', ')})`)
+  } finally {
+    await closeWorktree(main, worktree)
+  }
+}
+
+export const trainStep: Step = {
+  key: 'train',
+  title: 'Build features and train',
+  run: async (context, report) => {
+    const project = openProject(context.folder.path)
+    await once(context, 'train', async () => {
+      await repro(project, { onStage: ({ name, state }) => report(`${name} ${state}`) })
+      await commitResults(context.folder.path, 'Train the first model')
+    })
+    const again = await repro(project)
+    verify(again.changed === 0, `a second repro runs nothing (it ran ${again.changed} stages)`)
+    const metrics: Record<string, number> = JSON.parse(readFileSync(join(project.root, 'metrics.json'), 'utf8'))
+    return `AUC ${metrics.auc?.toFixed(3)} on the held-out days; a second repro runs nothing`
+  },
+}
