@@ -47,6 +47,10 @@ export interface Report {
   readonly model: string
   readonly window: { readonly start: string; readonly end: string }
   readonly rows: number
+  /** The version that answered most, whose training data the window is compared with; null where nothing was answered. */
+  readonly reference_version: string | null
+  /** Labels that arrive later no longer change it. */
+  readonly final: boolean
   readonly drift: { readonly columns: readonly DriftColumn[]; readonly share: number; readonly drifted: boolean }
   /** By alias: the one that answered and each shadow. Recomputed as labels arrive, until the window is final. */
   readonly performance: readonly Performance[]
@@ -63,6 +67,24 @@ export interface PerformanceSeries {
     readonly rows: number
     readonly by_alias: Readonly<Record<string, { auc: number | null; log_loss: number | null; ece: number | null; versions: readonly string[] }>>
   }[]
+}
+
+/** `GET /drift?model=M`: a heat map of columns over windows. */
+export interface DriftSeries {
+  readonly model: string
+  readonly windows: readonly { readonly report_id: string; readonly start: string; readonly end: string; readonly rows: number; readonly share: number; readonly drifted: boolean }[]
+  /** One entry a column; `cells` in the order of `windows`, null where the window's report does not know the column. */
+  readonly columns: readonly {
+    readonly column: string
+    readonly kind: DriftColumn['kind']
+    readonly cells: readonly (Pick<DriftColumn, 'method' | 'score' | 'threshold' | 'drifted' | 'missing_share'> | null)[]
+  }[]
+}
+
+/** `GET /labels/pending?limit=N`: labels whose request is not known, oldest first, and how many there are in all. */
+export interface PendingLabels {
+  readonly count: number
+  readonly labels: readonly { readonly request_id: string; readonly row: number; readonly label: number; readonly time: string }[]
 }
 
 export type CandidateState = 'executing' | 'gating' | 'shadowing' | 'promoted' | 'refused' | 'failed'

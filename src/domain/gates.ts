@@ -92,12 +92,6 @@ export function decidePromotion(gains: ArrayLike<number>, { confidence, margin, 
   return { passed: checks.every((check) => check.passed), checks }
 }
 
-/** −ln of the probability given to what happened, kept off 0 and 1 by the smallest step of a double, as scikit-learn's `log_loss`. */
-export function rowLogLoss(label: number, score: number): number {
-  const p = Math.min(1 - Number.EPSILON, Math.max(Number.EPSILON, score))
-  return -(label === 1 ? Math.log(p) : Math.log(1 - p))
-}
-
 function atMost(name: string, value: number | undefined, limit: number | undefined, rule: (limit: number) => string): GateCheck {
   if (limit === undefined) return { name, passed: false, value: 'unknown', rule: 'base_rate_log_loss was not logged by the run' }
   if (value === undefined || !Number.isFinite(value)) return { name, passed: false, value: 'unknown', rule: `${rule(limit)}; the run did not log ${name}` }

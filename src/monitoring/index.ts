@@ -1,0 +1,108 @@
+import { join } from 'node:path'
+import type { Execution } from '../api/pipelines.ts'
+import { featuresClient } from '../../sdk/features.ts'
+import { createTransport } from '../../sdk/http.ts'
+import type { ProjectConfig } from '../domain/config.ts'
+import { durationMs } from '../domain/config.ts'
+import { DAY_MS } from '../domain/windows.ts'
+import { errorMessage } from '../platform/errors/index.ts'
+import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
+import { References } from './drift/references.ts'
+import { Reports } from './drift/reports.ts'
+import { Ingest } from './inference/ingest.ts'
+import { Lake } from './inference/lake.ts'
+import { registerMetrics } from './metrics.ts'
+import { PerformanceHistory } from './performance/series.ts'
+import { Engine } from './retraining/engine.ts'
+import { Policy, type Watched } from './retraining/policy.ts'
+import { Promotion } from './retraining/promotion.ts'
+import { trackingRegistry } from './retraining/registry.ts'
+import { registerRoutes } from './routes.ts'
+import { MonitorService } from './service.ts'
+import { type MonitorSchema, migrations } from './tables.ts'
+
+/** Takes over predictions, joins labels to them, reports on windows, and leads retraining from its trigger to a promotion or a refusal. */
+export const monitorService: ServiceDefinition<MonitorSchema, ProjectConfig> = { name: 'monitor', migrations, start }
+
+/** A service that is being started again is waited for; after this the work is put off and tried anew. */
+const RETRY_MS = 10_000
+/** Model inputs stay in the database for so many windows after theirs has ended: reports are made of them, at the latest when the next one ends. */
+const KEEP_WINDOWS = 3
+
+async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Promise<ServiceInstance> {
+  const { config, db, outbox, clock, log, folder, url } = context
+  const registry = trackingRegistry(createTransport(url('tracking'), { retryForMs: RETRY_MS }))
+  const features = featuresClient(createTransport(url('features'), { retryForMs: RETRY_MS }))
+  const pipelines = createTransport(url('pipelines'), { retryForMs: RETRY_MS })
+  const metrics = registerMetrics(context.metrics, db)
+  const history = new PerformanceHistory(db)
+  const watched = watchedModels(config)
+
+  const ingest = new Ingest({
+    db,
+    log,
+    serving: () => url('serving'),
+    onStored: (records) => {
+      metrics.ingested.inc(records.length)
+      history.touch(records.map((record) => record.time))
+    },
+  })
+  const caughtUp = (): Promise<void> => ingest.catchUp()
+  const reports = new Reports({ db, outbox, registry, references: new References(registry, join(folder, 'reference')) })
+  const policy = new Policy({
+    db,
+    reports,
+    caughtUp,
+    champion: (model) => registry.aliasVersion(model, config.deployments.find((one) => one.model === model)?.alias ?? 'champion'),
+  })
+  const promotion = new Promotion({
+    config,
+    db,
+    outbox,
+    clock,
+    log,
+    registry,
+    caughtUp,
+    featureViews: features.featureViews,
+    startExecution: (request) => pipelines.json<Execution>('POST', '/executions', { body: request }),
+    execution: (id) => pipelines.json<Execution>('GET', `/executions/${encodeURIComponent(id)}`),
+  })
+  const lake = new Lake(db, join(folder, 'inference'))
+  const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
+  context.onClockMove(() => engine.wake())
+  registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake() }))
+
+  return {
+    waitingFor: async () => {
+      const due = await engine.waitingFor()
+      try {
+        const behind = await ingest.behind()
+        return behind === 0 ? due : [`${behind} bytes of serving's journal`, ...due]
+      } catch (error) {
+        return [`serving's journal (${errorMessage(error)})`, ...due]
+      }
+    },
+    stop: async () => {
+      await ingest.stop()
+      await engine.stop()
+    },
+  }
+}
+
+/** Every model that a monitor or a policy of the configuration names. */
+function watchedModels(config: ProjectConfig): Watched[] {
+  const models = new Set([...config.monitors, ...config.retraining].map(({ model }) => model))
+  return [...models].map((model) => ({
+    model,
+    monitor: config.monitors.find((one) => one.model === model),
+    retraining: config.retraining.find((one) => one.model === model),
+  }))
+}
+
+async function keepLake(lake: Lake, watched: readonly Watched[], now: Date): Promise<void> {
+  for (const { model, monitor } of watched) {
+    while ((await lake.writeNextDay(model, now.getTime())) !== null) continue
+    const kept = monitor ? KEEP_WINDOWS * durationMs(monitor.window) : DAY_MS
+    await lake.forgetInputs(model, now.getTime() - kept)
+  }
+}

@@ -1,0 +1,47 @@
+import Type from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { JournalRecord } from '../../api/serving.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
+
+const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])
+const record = Compile(
+  Type.Object({
+    id: Type.String({ minLength: 1 }),
+    row: Type.Integer({ minimum: 0 }),
+    model: Type.String({ minLength: 1 }),
+    version: Type.String({ minLength: 1 }),
+    alias: Type.String({ minLength: 1 }),
+    role: Type.Union([Type.Literal('champion'), Type.Literal('shadow')]),
+    time: Type.Number(),
+    features: Type.Optional(Type.Record(Type.String(), scalar)),
+    score: Type.Number(),
+    probe: Type.Optional(Type.Literal(true)),
+  }),
+)
+
+/**
+ * The records of one piece of serving's journal that began at `offset`. Throws UPSTREAM_FAILED, naming the offset, for a line that is no
+ * record: the journal is checked where it is read from, so that would be a fault of the program and must not be passed over.
+ */
+export function parseRecords(text: string, offset: number): JournalRecord[] {
+  const records: JournalRecord[] = []
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start)
+    const end = newline === -1 ? text.length : newline
+    if (end > start) records.push(parseLine(text.slice(start, end), offset))
+    start = end + 1
+  }
+  return records
+}
+
+function parseLine(line: string, offset: number): JournalRecord {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (error) {
+    throw new MillraceError('UPSTREAM_FAILED', `serving's journal, after offset ${offset}: found ${line.slice(0, 80)}, expected a line of JSON`, { cause: error })
+  }
+  if (record.Check(value)) return value
+  const [first] = record.Errors(value)
+  throw new MillraceError('UPSTREAM_FAILED', `serving's journal, after offset ${offset}: ${first?.instancePath ?? ''} ${first?.message ?? 'is malformed'}`)
+}

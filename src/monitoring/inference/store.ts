@@ -1,0 +1,119 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { JournalRecord } from '../../api/serving.ts'
+import type { MonitorSchema } from '../tables.ts'
+
+type Trx = Transaction<MonitorSchema>
+type RequestRow = MonitorSchema['requests']
+
+/** Rows of one statement: few texts to prepare, and far below the limit on bound values of either driver. */
+const CHUNK = 250
+
+export async function readOffset(db: Kysely<MonitorSchema>): Promise<number> {
+  const row = await db.selectFrom('ingest').select('journal_offset').executeTakeFirst()
+  return row?.journal_offset ?? 0
+}
+
+/**
+ * Takes over journal records that end at offset `to`, once: of repeated (id, row, model, alias, version) the first is kept, here and across
+ * calls. Labels that came before their request are joined. All of it belongs to `trx`, with the offset. Returns false, and changes
+ * nothing, where the offset is no longer `from`: another has taken these records over.
+ */
+export async function storeRecords(trx: Trx, records: readonly JournalRecord[], from: number, to: number): Promise<boolean> {
+  await trx.insertInto('ingest').values({ id: 1, journal_offset: 0, next_pid: 1 }).onConflict((c) => c.doNothing()).execute()
+  const state = await trx.selectFrom('ingest').selectAll().where('id', '=', 1).executeTakeFirstOrThrow()
+  if (state.journal_offset !== from) return false
+
+  const known = await knownRequests(trx, records)
+  const fresh: RequestRow[] = []
+  const completed: RequestRow[] = []
+  const scores: MonitorSchema['scores'][] = []
+  const inputs: MonitorSchema['inputs'][] = []
+  const columns = new Map<string, number>()
+  let nextPid = state.next_pid
+  for (const [i, record] of records.entries()) {
+    const key = requestKey(record.id, record.row, record.model)
+    let request = known.get(key)
+    if (!request) {
+      const { id, row, model, time } = record
+      request = { pid: nextPid++, request_id: id, row, model, time, version: null, probe: record.probe ? 1 : 0 }
+      known.set(key, request)
+      fresh.push(request)
+    }
+    const answered = record.role === 'champion'
+    if (answered && request.version === null) {
+      request.version = record.version
+      if (request.pid < state.next_pid) completed.push(request)
+      const features = record.features ?? {}
+      const names = JSON.stringify(Object.keys(features))
+      const columnsId = columns.get(names) ?? (await findColumnsId(trx, names))
+      columns.set(names, columnsId)
+      inputs.push({ pid: request.pid, columns_id: columnsId, vals: JSON.stringify(Object.values(features)) })
+    }
+    // An offset in bytes plus a count of lines stays below the next batch's offset, so ordinals ascend through the journal.
+    scores.push({ pid: request.pid, alias: record.alias, version: record.version, answered: answered ? 1 : 0, ordinal: from + i, score: record.score })
+  }
+  for (const rows of chunks(fresh)) await trx.insertInto('requests').values(rows).execute()
+  for (const { pid, version } of completed) await trx.updateTable('requests').set({ version }).where('pid', '=', pid).execute()
+  for (const rows of chunks(inputs)) await trx.insertInto('inputs').values(rows).onConflict((c) => c.doNothing()).execute()
+  for (const rows of chunks(scores)) await trx.insertInto('scores').values(rows).onConflict((c) => c.doNothing()).execute()
+  await joinEarlierLabels(trx, fresh)
+  await trx.updateTable('ingest').set({ journal_offset: to, next_pid: nextPid }).where('id', '=', 1).execute()
+  return true
+}
+
+async function knownRequests(trx: Trx, records: readonly JournalRecord[]): Promise<Map<string, RequestRow>> {
+  const known = new Map<string, RequestRow>()
+  for (const ids of chunks([...new Set(records.map((record) => record.id))])) {
+    for (const row of await trx.selectFrom('requests').selectAll().where('request_id', 'in', ids).execute()) {
+      known.set(requestKey(row.request_id, row.row, row.model), row)
+    }
+  }
+  return known
+}
+
+async function joinEarlierLabels(trx: Trx, fresh: readonly RequestRow[]): Promise<void> {
+  const byRow = new Map<string, number[]>()
+  for (const { request_id, row, pid } of fresh) {
+    const key = labelKey(request_id, row)
+    const pids = byRow.get(key)
+    if (pids) pids.push(pid)
+    else byRow.set(key, [pid])
+  }
+  for (const ids of chunks([...new Set(fresh.map((request) => request.request_id))])) {
+    const labels = await trx.selectFrom('labels').selectAll().where('request_id', 'in', ids).execute()
+    if (labels.length === 0) continue
+    const truths = labels.flatMap(({ request_id, row, label, time }) => (byRow.get(labelKey(request_id, row)) ?? []).map((pid) => ({ pid, label, time })))
+    if (truths.length === 0) continue
+    await insertTruths(trx, truths)
+    for (const { request_id, row, joined } of labels) {
+      if (joined === 1 || !byRow.has(labelKey(request_id, row))) continue
+      await trx.updateTable('labels').set({ joined: 1 }).where('request_id', '=', request_id).where('row', '=', row).execute()
+    }
+  }
+}
+
+export async function insertTruths(trx: Trx, truths: readonly MonitorSchema['truths'][]): Promise<void> {
+  for (const rows of chunks(truths)) await trx.insertInto('truths').values(rows).onConflict((c) => c.doNothing()).execute()
+}
+
+/** The number under which a list of column names is kept: it changes with the model version only, and would double each row's size. */
+async function findColumnsId(trx: Trx, names: string): Promise<number> {
+  const kept = await trx.selectFrom('columns').select('columns_id').where('names', '=', names).executeTakeFirst()
+  if (kept) return kept.columns_id
+  const { last } = await trx.selectFrom('columns').select((e) => e.fn.max('columns_id').as('last')).executeTakeFirstOrThrow()
+  const next = (last ?? 0) + 1
+  await trx.insertInto('columns').values({ columns_id: next, names }).execute()
+  return next
+}
+
+export function labelKey(requestId: string, row: number): string {
+  return `${row} ${requestId}`
+}
+
+function requestKey(requestId: string, row: number, model: string): string {
+  return `${row} ${model} ${requestId}`
+}
+
+export function* chunks<T>(items: readonly T[], size = CHUNK): Generator<T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
+}
