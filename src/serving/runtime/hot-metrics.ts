@@ -29,19 +29,21 @@ export interface LabelledHistogram<L extends string> {
 /** Shows hot histograms to Prometheus when it asks. */
 export class ReportedHistogram<L extends string> extends Histogram<L> {
   readonly #name: string
-  readonly #help: string
+  /** Gives the frame of an answer: name, help, type. */
+  readonly #frame: Histogram<L>
   readonly #source: () => Iterable<LabelledHistogram<L>>
 
   constructor(options: { readonly name: string; readonly help: string; readonly labelNames: readonly L[]; readonly source: () => Iterable<LabelledHistogram<L>> }) {
-    super({ name: options.name, help: options.help, labelNames: options.labelNames, registers: [] })
-    this.#name = options.name
-    this.#help = options.help
+    const { name, help, labelNames } = options
+    super({ name, help, labelNames, registers: [] })
+    this.#name = name
+    this.#frame = new Histogram({ name, help, labelNames, registers: [] })
     this.#source = options.source
   }
 
   override async get(): ReturnType<Histogram<L>['get']> {
-    const snapshot = await super.get()
-    const values: typeof snapshot.values = []
+    const frame = await this.#frame.get()
+    const values: typeof frame.values = []
     const add = (suffix: string, labels: LabelledHistogram<L>['labels'], value: number, le?: number | string) => {
       values.push({ labels: { ...labels, ...(le === undefined ? {} : { le }) }, value, metricName: `${this.#name}${suffix}` })
     }
@@ -52,6 +54,11 @@ export class ReportedHistogram<L extends string> extends Histogram<L> {
       add('_sum', labels, histogram.sum)
       add('_count', labels, histogram.count)
     }
-    return { ...snapshot, name: this.#name, help: this.#help, values }
+    return { ...frame, values }
+  }
+
+  /** What prom-client calls, where a metric has it, to make Prometheus' text; its types do not tell of it. */
+  getForPromString(): ReturnType<Histogram<L>['get']> {
+    return this.get()
   }
 }
