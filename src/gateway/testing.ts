@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { request } from 'node:http'
+import type { TestContext } from 'node:test'
 import { type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
 import { type ServiceName, parseConfig } from '../platform/config/index.ts'
 import { type EventsSchema, createEventsTables } from '../platform/events/outbox.ts'
@@ -20,7 +22,7 @@ export interface Peer extends TestService {
 }
 
 /** A service with an outbox and whatever routes a test gives it: a real peer for the gateway, over real HTTP. */
-export async function startPeer(name: ServiceName, routes: (http: HttpServer) => void = () => {}): Promise<Peer> {
+export async function startPeer(t: TestContext, name: ServiceName, routes: (http: HttpServer) => void = () => {}): Promise<Peer> {
   let emit: Peer['emit'] | undefined
   let database: Database<EventsSchema> | undefined
   const definition: ServiceDefinition<EventsSchema, ProjectConfig> = {
@@ -37,6 +39,7 @@ export async function startPeer(name: ServiceName, routes: (http: HttpServer) =>
     },
   }
   const service = await startForTest(definition, configFor({}))
+  t.after(service.stop)
   if (emit === undefined || database === undefined) throw new Error('the peer did not start')
   return { ...service, db: database, emit }
 }
@@ -51,8 +54,9 @@ export interface TestGateway extends TestService {
   readonly json: <T>(path: string) => Promise<T>
 }
 
-export async function startGateway(config: ProjectConfig, projectFolder?: string): Promise<TestGateway> {
+export async function startGateway(t: TestContext, config: ProjectConfig, projectFolder?: string): Promise<TestGateway> {
   const service = await startForTest(gatewayService, config, projectFolder === undefined ? {} : { projectFolder })
+  t.after(service.stop)
   const get: TestGateway['get'] = (path, headers = {}) => fetch(`${service.url}${path}`, { headers })
   return { ...service, get, json: async <T>(path: string) => (await (await get(path)).json()) as T }
 }
@@ -64,6 +68,18 @@ export async function inTemporaryFolder(work: (folder: string) => Promise<void>)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** The status of a GET whose path goes over the wire as it is written: `fetch` would resolve its dots first. */
+export function rawStatus(url: string, path: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request(url, { path, agent: false, headers: { accept: 'text/html' } }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+      .on('error', reject)
+      .end()
+  })
 }
 
 /** Asks until `done`; a test that waits for ever is ended by its runner. */

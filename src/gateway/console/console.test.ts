@@ -5,17 +5,20 @@ import { test } from 'node:test'
 import { pino } from 'pino'
 import { createHttpServer } from '../../platform/http/index.ts'
 import { createMetrics } from '../../platform/metrics/index.ts'
-import { inTemporaryFolder } from '../testing.ts'
+import { inTemporaryFolder, rawStatus } from '../testing.ts'
 import { registerConsole } from './routes.ts'
 
-async function withConsole(build: (folder: string) => void, ask: (get: (path: string, accept?: string) => Promise<Response>) => Promise<void>): Promise<void> {
+async function withConsole(build: (folder: string) => void, ask: (get: (path: string, accept?: string) => Promise<Response>, url: string) => Promise<void>): Promise<void> {
   await inTemporaryFolder(async (folder) => {
     build(folder)
     const { http } = await createHttpServer({ service: 'gateway', version: '0', log: pino({ level: 'silent' }), metrics: createMetrics('gateway') })
     await registerConsole(http, folder)
     const url = await http.listen({ host: '127.0.0.1', port: 0 })
-    await ask((path, accept = 'text/html') => fetch(`${url}${path}`, { headers: { accept } }))
-    await http.close()
+    try {
+      await ask((path, accept = 'text/html') => fetch(`${url}${path}`, { headers: { accept } }), url)
+    } finally {
+      await http.close()
+    }
   })
 }
 
@@ -50,9 +53,9 @@ test('a built file is cached for ever, and the index never', async () => {
 })
 
 test('an unknown address of the API, and a file outside, are not found', async () => {
-  await withConsole(built, async (get) => {
+  await withConsole(built, async (get, url) => {
     for (const path of ['/api/nothing', '/v2/nothing', '/-/clock', '/assets/../../secret', '/assets/%2e%2e/%2e%2e/secret', '/assets/old-123.js']) {
-      assert.equal((await get(path)).status, 404, path)
+      assert.equal(await rawStatus(url, path), 404, path)
     }
     assert.equal((await get('/models', 'application/json')).status, 404)
   })

@@ -1,3 +1,4 @@
+import { Agent, type Dispatcher } from 'undici'
 import type { ServiceContext } from '../../platform/service/index.ts'
 import type { ProjectConfig } from '../../domain/config.ts'
 import { SERVICE_NAMES, databaseUrl } from '../../platform/config/index.ts'
@@ -47,7 +48,8 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
     labelNames: ['source'],
     registers: [metrics],
   })
-  const feeds = feedsOf(context)
+  const dispatcher = new Agent({ headersTimeout: 90_000, bodyTimeout: 90_000 })
+  const feeds = feedsOf(context, dispatcher)
   const broken = await store.brokenCounts()
   for (const { source } of feeds) breaks.set({ source }, broken.get(source) ?? 0)
   await signer.signNow()
@@ -77,6 +79,7 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
     stop: async () => {
       stopping.abort()
       await Promise.all(pulls.map((pull) => pull.stop()))
+      await dispatcher.destroy()
       await signer.stop()
       await db.close()
     },
@@ -84,7 +87,7 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
 }
 
 /** Each service's outbox, and the project's own, which its command-line tools write and pipelines hands out. */
-function feedsOf({ name, outbox, url }: ServiceContext<EventsSchema, ProjectConfig>): readonly Feed[] {
-  const services = SERVICE_NAMES.map((service) => (service === name ? localFeed(name, outbox) : httpFeed(service, `${url(service)}/-/outbox`)))
-  return [...services, httpFeed('project', `${url('pipelines')}/-/outbox/project`)]
+function feedsOf({ name, outbox, url }: ServiceContext<EventsSchema, ProjectConfig>, dispatcher: Dispatcher): readonly Feed[] {
+  const services = SERVICE_NAMES.map((service) => (service === name ? localFeed(name, outbox) : httpFeed(service, `${url(service)}/-/outbox`, dispatcher)))
+  return [...services, httpFeed('project', `${url('pipelines')}/-/outbox/project`, dispatcher)]
 }

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Problem } from '../../platform/http/index.ts'
-import { configFor, startGateway, startPeer } from '../testing.ts'
+import { configFor, rawStatus, startGateway, startPeer } from '../testing.ts'
 import { isControlPath } from './routes.ts'
 
-test('a service is reached under its name, with path, query, body and request id as they were', async () => {
-  const monitor = await startPeer('monitor', (http) => {
+test('a service is reached under its name, with path, query, body and request id as they were', async (t) => {
+  const monitor = await startPeer(t, 'monitor', (http) => {
     http.post('/labels/*', (request) => ({ url: request.url, body: request.body, id: request.id }))
     http.get('/page', (_request, reply) => reply.type('text/html').send('<script>alert(1)</script>'))
   })
-  const gateway = await startGateway(configFor({ monitor: monitor.url }))
+  const gateway = await startGateway(t, configFor({ monitor: monitor.url }))
   const response = await fetch(`${gateway.url}/api/monitor/labels/a%20b?x=1&y=%2F`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': 'request-7' },
@@ -21,18 +21,16 @@ test('a service is reached under its name, with path, query, body and request id
   assert.deepEqual(await response.json(), { url: '/labels/a%20b?x=1&y=%2F', body: { label: 1 }, id: 'request-7' })
   const page = await gateway.get('/api/monitor/page')
   assert.match(page.headers.get('content-security-policy') ?? '', /sandbox/)
-  await gateway.stop()
-  await monitor.stop()
 })
 
-test('the paths of well-known protocols lead to their service unchanged', async () => {
+test('the paths of well-known protocols lead to their service unchanged', async (t) => {
   const echo = (name: 'tracking' | 'serving') =>
-    startPeer(name, (http) => {
+    startPeer(t, name, (http) => {
       http.all('/*', (request) => ({ service: name, url: request.url }))
     })
   const tracking = await echo('tracking')
   const serving = await echo('serving')
-  const gateway = await startGateway(configFor({ tracking: tracking.url, serving: serving.url }))
+  const gateway = await startGateway(t, configFor({ tracking: tracking.url, serving: serving.url }))
   const paths = [
     ['/api/2.0/mlflow/runs/get?run_id=1', 'tracking'],
     ['/api/2.0/mlflow-artifacts/artifacts/1/model.onnx', 'tracking'],
@@ -43,38 +41,32 @@ test('the paths of well-known protocols lead to their service unchanged', async 
   for (const [path, service] of paths) {
     assert.deepEqual(await gateway.json(path), { service, url: path })
   }
-  await gateway.stop()
-  await tracking.stop()
-  await serving.stop()
 })
 
-test('a service that is down is named', async () => {
-  const gateway = await startGateway(configFor({}))
+test('a service that is down is named', async (t) => {
+  const gateway = await startGateway(t, configFor({}))
   const response = await gateway.get('/api/features/feature-views')
   assert.equal(response.status, 502)
   assert.match(response.headers.get('content-type') ?? '', /application\/problem\+json/)
   const problem = (await response.json()) as Problem
   assert.equal(problem.code, 'UPSTREAM_FAILED')
   assert.match(problem.detail, /^features could not be reached at http:\/\/127\.0\.0\.1:9$/)
-  await gateway.stop()
 })
 
-test('what lies under /-/ is never passed on, however it is written', async () => {
+test('what lies under /-/ is never passed on, however it is written', async (t) => {
   let reached = 0
-  const tracking = await startPeer('tracking', (http) => {
+  const tracking = await startPeer(t, 'tracking', (http) => {
     http.addHook('onRequest', async (request) => {
       // Besides the gateway's own pulling of the outbox.
       if (!request.url.startsWith('/-/outbox')) reached++
     })
   })
-  const gateway = await startGateway(configFor({ tracking: tracking.url }))
+  const gateway = await startGateway(t, configFor({ tracking: tracking.url }))
   for (const path of ['/-/clock', '/%2d/clock', '//-/clock', '/./-/clock', '/x/../-/clock', '/%2e/-/clock', '/%252d/clock', '/%2F-/clock']) {
-    const response = await gateway.get(`/api/tracking${path}`)
-    assert.ok([400, 404].includes(response.status), `${path}: ${response.status}`)
+    const status = await rawStatus(gateway.url, `/api/tracking${path}`)
+    assert.ok(status === 400 || status === 404, `${path}: ${status}`)
   }
   assert.equal(reached, 0)
-  await gateway.stop()
-  await tracking.stop()
 })
 
 test('no spelling of a control path escapes the check', () => {

@@ -90,15 +90,16 @@ export class Outbox {
     return rows.map((row): MillraceEvent => JSON.parse(row.event))
   }
 
-  /** As `read`, but when there is none it waits up to `waitMs` for one. */
-  async readOrWait(after: number, limit: number, waitMs: number): Promise<readonly MillraceEvent[]> {
+  /** As `read`, but when there is none it waits up to `waitMs` for one, or until `signal` aborts. */
+  async readOrWait(after: number, limit: number, waitMs: number, signal?: AbortSignal): Promise<readonly MillraceEvent[]> {
     const deadline = Date.now() + waitMs
     for (;;) {
       const events = await this.read(after, limit)
       const left = deadline - Date.now()
-      if (events.length > 0 || left <= 0) return events
+      if (events.length > 0 || left <= 0 || signal?.aborted) return events
       // Another process may write the same outbox (PostgreSQL; the command line), so the bell is not the only sign.
-      await once(this.#bell, 'emitted', { signal: AbortSignal.timeout(Math.min(left, 1000)) }).catch(() => undefined)
+      const pause = AbortSignal.timeout(Math.min(left, 1000))
+      await once(this.#bell, 'emitted', { signal: signal ? AbortSignal.any([signal, pause]) : pause }).catch(() => undefined)
     }
   }
 }

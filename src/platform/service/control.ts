@@ -20,12 +20,15 @@ const clockBody = Type.Object({ now: Type.String({ format: 'date-time' }) })
 
 /** The routes that every service answers under `/-/`: they serve other services and the operator, and the gateway does not pass them on. */
 export async function registerControlRoutes(http: HttpServer, { name, outbox, clock, waitingFor }: ControlOptions): Promise<void> {
+  // Whoever waits for events must not hold up the end of the service.
+  const closing = new AbortController()
+  http.addHook('preClose', async () => closing.abort())
   if (!http.hasRoute({ method: 'GET', url: '/health' })) {
     http.get('/health', { schema: { tags: ['control'] } }, () => ({ status: 'ok', service: name }))
   }
   http.get('/-/outbox', { schema: { querystring: outboxQuery, tags: ['control'] } }, async (request) => {
     const { after, limit, wait } = request.query
-    return { events: await outbox.readOrWait(after, limit, wait * 1000) }
+    return { events: await outbox.readOrWait(after, limit, wait * 1000, closing.signal) }
   })
   http.get('/-/watermark', { schema: { tags: ['control'] } }, async () => {
     const waiting = await waitingFor()
