@@ -51,6 +51,7 @@ export const ERROR_CATALOGUE = {
   DATA_NOT_FOUND: { status: 404, exit: 66, title: 'There is no data by that name' },
   DATA_UNREADABLE: { status: 422, exit: 65, title: 'The data cannot be read as what it claims to be' },
   // tracking and registry
+  ALIAS_NOT_FOUND: { status: 404, exit: 66, title: 'The model has no alias by that name' },
   SEARCH_INVALID: { status: 400, exit: 65, title: 'A filter, an order or a page token of a search is malformed' },
   // data versions and pipelines
   DVC_CACHE_CORRUPT: { status: 500, exit: 65, title: 'An object in the cache is not what its name says' },
