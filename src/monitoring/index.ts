@@ -67,6 +67,8 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
     startExecution: (request) => pipelines.json<Execution>('POST', '/executions', { body: request }),
     execution: (id) => pipelines.json<Execution>('GET', `/executions/${encodeURIComponent(id)}`),
   })
+  // Before the clock can be moved here: what ends from now on is looked at.
+  for (const { model } of watched) await policy.register(model, clock.project().getTime())
   const lake = new Lake(db, join(folder, 'inference'))
   const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
   context.onClockMove(() => engine.wake())

@@ -62,16 +62,11 @@ export class Engine {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, policy, watched, onIdle } = this.#options
-    let registered = false
+    const { clock, log, onIdle } = this.#options
     while (!this.#abort.signal.aborted) {
       this.#alarm = new AbortController()
       let busy = true
       try {
-        if (!registered) {
-          for (const { model } of watched) await policy.register(model, clock.project().getTime())
-          registered = true
-        }
         while (!this.#abort.signal.aborted && (await this.#step())) continue
         busy = (await this.waitingFor()).length > 0
         if (!busy) await onIdle(clock.project())

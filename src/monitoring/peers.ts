@@ -1,0 +1,130 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import type { Execution } from '../api/pipelines.ts'
+import type { JournalRecord } from '../api/serving.ts'
+
+/**
+ * For tests: the answers that the monitor's neighbours give, recorded from their protocols, on one port. Layers do not import each other, so a
+ * test in this layer cannot start the real services; src/e2e does.
+ */
+export class Peers {
+  readonly versions = new Map<string, { readonly metrics: Readonly<Record<string, number>>; readonly files: Readonly<Record<string, Uint8Array>> }>()
+  readonly aliases = new Map<string, string>()
+  /** Moves of aliases in the order in which they were asked for. */
+  readonly moves: { alias: string; version: string | null; reason: string }[] = []
+  readonly executions = new Map<string, Execution>()
+  onlineFeatures: string[] = []
+  /** Method and path of requests that are answered 503 from now on. */
+  readonly broken = new Set<string>()
+  readonly #server = createServer((request, response) => void this.#answer(request, response))
+  #journal = ''
+  #url = ''
+
+  get url(): string {
+    return this.#url
+  }
+
+  async start(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    const address = this.#server.address()
+    this.#url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  journal(records: readonly JournalRecord[]): void {
+    for (const record of records) this.#journal += `${JSON.stringify(record).slice(0, -1)},"crc":"00000000"}\n`
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '/', this.#url)
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body: Readonly<Record<string, string>> = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks).toString()) : {}
+    const route = `${request.method} ${url.pathname}`
+    const json = (value: unknown, status = 200): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+    }
+    const missing = (what: string): void => json({ error_code: 'RESOURCE_DOES_NOT_EXIST', message: what }, 404)
+    if (this.broken.has(route)) return json({ code: 'UNAVAILABLE', detail: 'broken on purpose' }, 503)
+    const version = url.searchParams.get('version') ?? ''
+    switch (route) {
+      case 'GET /journal':
+        return this.#answerJournal(url, response)
+      case 'GET /api/2.0/mlflow/registered-models/alias': {
+        const found = this.aliases.get(url.searchParams.get('alias') ?? '')
+        return found === undefined
+          ? json({ error_code: 'INVALID_PARAMETER_VALUE', message: 'Registered model alias x not found.' }, 400)
+          : json({ model_version: this.#version(found) })
+      }
+      case 'GET /api/2.0/mlflow/model-versions/get':
+        return this.versions.has(version) ? json({ model_version: this.#version(version) }) : missing(`version ${version}`)
+      case 'GET /api/2.0/mlflow/runs/get': {
+        const of = (url.searchParams.get('run_id') ?? '').replace('run-', '')
+        const metrics = Object.entries(this.versions.get(of)?.metrics ?? {}).map(([key, value]) => ({ key, value, timestamp: 0, step: 0 }))
+        return json({ run: { info: { run_id: `run-${of}`, artifact_uri: `mlflow-artifacts:/0/run-${of}/artifacts` }, data: { metrics } } })
+      }
+      case 'POST /api/2.0/mlflow/registered-models/alias': {
+        const { alias = '', version: to = '', expected_version: expected } = body
+        if (expected !== undefined && this.aliases.get(alias) !== expected) return json({ error_code: 'CONFLICT', message: `${alias} is ${this.aliases.get(alias)}` }, 409)
+        this.aliases.set(alias, to)
+        this.moves.push({ alias, version: to, reason: String(request.headers['x-millrace-reason']) })
+        return json({})
+      }
+      case 'DELETE /api/2.0/mlflow/registered-models/alias': {
+        this.aliases.delete(body['alias'] ?? '')
+        this.moves.push({ alias: body['alias'] ?? '', version: null, reason: String(request.headers['x-millrace-reason']) })
+        return json({})
+      }
+      case 'GET /feature-views': {
+        const views = Map.groupBy(this.onlineFeatures, (feature) => feature.split(':')[0] ?? '')
+        return json({
+          feature_views: [...views].map(([name, of]) => ({ name, entity: 'airport', features: of.map((feature) => feature.split(':')[1]), online: true, rows: 1 })),
+        })
+      }
+      case 'POST /executions': {
+        const { key = '', model = '', reason = '' } = body
+        const known = this.executions.get(key)
+        if (known) return json(known)
+        const execution = { ...EXECUTION, execution_id: `e${this.executions.size + 1}`, key, model, reason }
+        this.executions.set(key, execution)
+        return json(execution, 201)
+      }
+    }
+    if (route.startsWith('GET /executions/')) {
+      const execution = [...this.executions.values()].find((one) => url.pathname.endsWith(`/${one.execution_id}`))
+      return execution ? json(execution) : missing(url.pathname)
+    }
+    const artifact = /^GET \/api\/2\.0\/mlflow-artifacts\/artifacts\/0\/run-([^/]+)\/artifacts\/model\/(.+)$/.exec(route)
+    const file = artifact && this.versions.get(artifact[1] ?? '')?.files[artifact[2] ?? '']
+    if (file) return void response.writeHead(200).end(file)
+    return missing(route)
+  }
+
+  #answerJournal(url: URL, response: ServerResponse): void {
+    const after = Number(url.searchParams.get('after'))
+    const bytes = Buffer.from(this.#journal)
+    let end = Math.min(bytes.length, after + Number(url.searchParams.get('limit')))
+    while (end > after && end < bytes.length && bytes[end - 1] !== 10) end++
+    const answer = (): void => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-millrace-journal-offset': after, 'x-millrace-journal-head': bytes.length })
+      response.end(bytes.subarray(after, end))
+    }
+    if (end > after || url.searchParams.get('wait') === '0') answer()
+    else setTimeout(answer, 20)
+  }
+
+  #version(version: string) {
+    return { name: 'flight-delay', version, run_id: `run-${version}`, source: `runs:/run-${version}/model` }
+  }
+}
+
+const EXECUTION: Execution = {
+  execution_id: '', key: '', model: '', reason: '', state: 'running', commit: '', result_commit: null, data: {}, stages: [], run_id: null, version: null,
+  error: null, created_at: '', started_at: null, ended_at: null,
+}
