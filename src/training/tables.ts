@@ -1,6 +1,5 @@
-import { type Kysely, type Transaction, sql } from 'kysely'
-import { type EventsSchema, createEventsTables } from '../platform/events/outbox.ts'
-import type { Migration } from '../platform/db/index.ts'
+import type { Kysely, Transaction } from 'kysely'
+import type { EventsSchema } from '../platform/events/outbox.ts'
 
 export type LifecycleStage = 'active' | 'deleted'
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
@@ -99,17 +98,3 @@ export interface TrackingSchema extends EventsSchema {
 
 /** A connection outside or inside a transaction. */
 export type Queries = Kysely<TrackingSchema> | Transaction<TrackingSchema>
-
-type Builder = Kysely<Record<string, never>>
-
-function keyValueTable(db: Builder, table: string, owner: readonly (readonly [string, 'text' | 'bigint'])[], parent: string, onUpdate: 'cascade' | 'no action' = 'no action') {
-  let build = db.schema.createTable(table).$call((t) => t)
-  for (const [column, type] of owner) build = build.addColumn(column, type, (c) => c.notNull())
-  const columns = owner.map(([column]) => column)
-  return build
-    .addColumn('key', 'text', (c) => c.notNull())
-    .addColumn('value', 'text', (c) => c.notNull())
-    .addPrimaryKeyConstraint(`${table}_pk`, [...columns, 'key'] as never)
-    .addForeignKeyConstraint(`${table}_fk`, columns as never, parent, columns, (c) => c.onDelete('cascade').onUpdate(onUpdate))
-    .execute()
-}

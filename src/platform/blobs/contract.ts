@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Blobs } from './port.ts'
 
 async function* chunks(...parts: readonly string[]): AsyncIterable<Uint8Array> {

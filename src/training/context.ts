@@ -1,0 +1,13 @@
+import type { Blobs } from '../platform/blobs/index.ts'
+import type { Clock } from '../platform/clock/index.ts'
+import type { Database } from '../platform/db/index.ts'
+import type { Outbox } from '../platform/events/outbox.ts'
+import type { TrackingSchema } from './tables.ts'
+
+/** What the features of the tracking service work with. */
+export interface TrainingContext {
+  readonly db: Database<TrackingSchema>
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly blobs: Blobs
+}

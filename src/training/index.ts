@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { fileBlobs } from '../platform/blobs/index.ts'
+import type { ProjectConfig } from '../domain/config.ts'
+import type { ServiceDefinition } from '../platform/service/index.ts'
+import type { TrainingContext } from './context.ts'
+import { migrations } from './migrations.ts'
+import { registerEndpoints } from './mlflow/routes.ts'
+import { registryEndpoints } from './registry/index.ts'
+import type { TrackingSchema } from './tables.ts'
+import { ensureDefaultExperiment, registerArtifactStreams, registerProbes, trackingEndpoints } from './tracking/index.ts'
+
+/** Experiments, runs, artifacts and the model registry, over MLflow's REST API. */
+export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> = {
+  name: 'tracking',
+  migrations,
+  start: async ({ db, outbox, clock, http, folder }) => {
+    const context: TrainingContext = { db, outbox, clock, blobs: fileBlobs(join(folder, 'artifacts')) }
+    await ensureDefaultExperiment(context)
+    registerProbes(http)
+    await registerEndpoints(http, [...trackingEndpoints(context), ...registryEndpoints(context)])
+    await registerArtifactStreams(http, context)
+    return { waitingFor: () => Promise.resolve([]), stop: () => Promise.resolve() }
+  },
+}

@@ -1,0 +1,1 @@
+export { registryEndpoints } from './routes.ts'

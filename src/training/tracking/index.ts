@@ -1,0 +1,21 @@
+import type { HttpServer } from '../../platform/http/index.ts'
+import type { TrainingContext } from '../context.ts'
+import type { Endpoint } from '../mlflow/routes.ts'
+import { artifactEndpoints } from './artifacts/routes.ts'
+import { experimentEndpoints } from './experiments/routes.ts'
+import { loggedModelEndpoints } from './logged-models/routes.ts'
+import { runEndpoints } from './runs/routes.ts'
+import { MLFLOW_VERSION, serverInfoEndpoints } from './server-info.ts'
+
+export { registerArtifactStreams } from './artifacts/routes.ts'
+export { ensureDefaultExperiment } from './experiments/service.ts'
+
+export function trackingEndpoints(context: TrainingContext): readonly Endpoint[] {
+  return [...experimentEndpoints(context), ...runEndpoints(context), ...loggedModelEndpoints(context), ...artifactEndpoints(context), ...serverInfoEndpoints()]
+}
+
+/** `/health` and `/version` as MLflow's server answers them: plain text. */
+export function registerProbes(http: HttpServer): void {
+  http.get('/health', { schema: { tags: ['control'] } }, (_request, reply) => reply.type('text/plain; charset=utf-8').send('OK'))
+  http.get('/version', { schema: { tags: ['mlflow'] } }, (_request, reply) => reply.type('text/plain; charset=utf-8').send(MLFLOW_VERSION))
+}
