@@ -1,0 +1,3 @@
+export { type Tracked, type TrackRequest, trackState } from './log-run.ts'
+export { type PipelineState, readDataVersions, readPipelineState, stageNames } from './state.ts'
+export { type TrackingPort, trackingPort } from './tracking-port.ts'
