@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { decideCandidate, decidePromotion, normalQuantile, pairedLowerBound } from './gates.ts'
 
 const thresholds = { max_calibration_error: 0.05, max_latency_ms: 20, min_base_rate_gain: 0.005 }

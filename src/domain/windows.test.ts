@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { DAY_MS, dueAgain, periodAt, periodsBetween, windowAt, windowsEnding } from './windows.ts'
 
 const at = (text: string): number => Date.parse(text)

@@ -1,20 +1,28 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 
-export interface DuckDB {
-  readonly connection: DuckDBConnection
-  readonly close: () => void
-}
+/** An in-memory DuckDB, for reading and writing Parquet. The library is loaded on first use; what is made then is kept until `close`. */
+export class DuckDB {
+  #instance: Promise<DuckDBInstance> | undefined
 
-/** An in-memory DuckDB for one piece of work. The library is loaded on first use and an instance is not kept: the monitor is idle most of the time. */
-export async function openDuckDB(): Promise<DuckDB> {
-  const { DuckDBInstance } = await import('@duckdb/node-api')
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '128MB', threads: '1', autoinstall_known_extensions: 'false' })
-  const connection = await instance.connect()
-  return {
-    connection,
-    close: () => {
+  /** Gives `work` a connection of its own. */
+  async use<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    this.#instance ??= this.#open()
+    const connection = await (await this.#instance).connect()
+    try {
+      return await work(connection)
+    } finally {
       connection.closeSync()
-      instance.closeSync()
-    },
+    }
+  }
+
+  async close(): Promise<void> {
+    const instance = await this.#instance
+    this.#instance = undefined
+    instance?.closeSync()
+  }
+
+  async #open(): Promise<DuckDBInstance> {
+    const { DuckDBInstance } = await import('@duckdb/node-api')
+    return DuckDBInstance.create(':memory:', { memory_limit: '128MB', threads: '1', autoinstall_known_extensions: 'false' })
   }
 }

@@ -5,10 +5,10 @@ import { createTransport } from '../../sdk/http.ts'
 import type { ProjectConfig } from '../domain/config.ts'
 import { durationMs } from '../domain/config.ts'
 import { DAY_MS } from '../domain/windows.ts'
-import { errorMessage } from '../platform/errors/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import { References } from './drift/references.ts'
 import { Reports } from './drift/reports.ts'
+import { DuckDB } from './duckdb.ts'
 import { Ingest } from './inference/ingest.ts'
 import { Lake } from './inference/lake.ts'
 import { registerMetrics } from './metrics.ts'
@@ -26,6 +26,8 @@ export const monitorService: ServiceDefinition<MonitorSchema, ProjectConfig> = {
 
 /** A service that is being started again is waited for; after this the work is put off and tried anew. */
 const RETRY_MS = 10_000
+/** A watermark waits so long for the journal before it says that it is behind. */
+const PATIENCE_MS = 1_000
 /** Model inputs stay in the database for so many windows after theirs has ended: reports are made of them, at the latest when the next one ends. */
 const KEEP_WINDOWS = 3
 
@@ -37,6 +39,7 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
   const metrics = registerMetrics(context.metrics, db)
   const history = new PerformanceHistory(db)
   const watched = watchedModels(config)
+  const duckdb = new DuckDB()
 
   const ingest = new Ingest({
     db,
@@ -48,7 +51,7 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
     },
   })
   const caughtUp = (): Promise<void> => ingest.catchUp()
-  const reports = new Reports({ db, outbox, registry, references: new References(registry, join(folder, 'reference')) })
+  const reports = new Reports({ db, outbox, registry, references: new References(registry, duckdb, join(folder, 'reference')) })
   const policy = new Policy({
     db,
     reports,
@@ -69,24 +72,21 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
   })
   // Before the clock can be moved here: what ends from now on is looked at.
   for (const { model } of watched) await policy.register(model, clock.project().getTime())
-  const lake = new Lake(db, join(folder, 'inference'))
+  const lake = new Lake(db, duckdb, join(folder, 'inference'))
   const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
   context.onClockMove(() => engine.wake())
   registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake() }))
 
   return {
     waitingFor: async () => {
-      const due = await engine.waitingFor()
-      try {
-        const behind = await ingest.behind()
-        return behind === 0 ? due : [`${behind} bytes of serving's journal`, ...due]
-      } catch (error) {
-        return [`serving's journal (${errorMessage(error)})`, ...due]
-      }
+      // Requests may be coming in all the time: what counts is what serving had in its journal when it was asked.
+      const behind = await ingest.behind(PATIENCE_MS)
+      return [...(behind === null ? [] : [behind]), ...(await engine.waitingFor())]
     },
     stop: async () => {
       await ingest.stop()
       await engine.stop()
+      await duckdb.close()
     },
   }
 }

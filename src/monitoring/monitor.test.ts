@@ -13,7 +13,7 @@ import { type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
 import { DAY_MS } from '../domain/windows.ts'
 import { parseConfig } from '../platform/config/index.ts'
 import { type TestService, startForTest } from '../platform/service/testing.ts'
-import { openDuckDB } from './duckdb.ts'
+import { DuckDB } from './duckdb.ts'
 import { monitorService } from './index.ts'
 import { Peers } from './peers.ts'
 
@@ -21,18 +21,19 @@ const MODEL = 'flight-delay'
 const START = Date.parse('2013-04-01T00:00:00Z')
 const GOOD = { log_loss: 0.5, auc: 0.75, base_rate_log_loss: 0.62, ece: 0.01, latency_p99_ms: 2 }
 const folder = mkdtempSync(join(tmpdir(), 'millrace-monitor-test-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+const duckdb = new DuckDB()
+after(async () => {
+  await duckdb.close()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 const reference = await referenceFile()
 
 /** A training sample: hour 0 to 23 evenly, two carriers, scores around 0.5. */
 async function referenceFile(): Promise<Uint8Array> {
   const file = join(folder, 'reference.parquet')
-  const duckdb = await openDuckDB()
-  await duckdb.connection.run(
-    `copy (select (i % 24)::integer as hour, case when i % 2 = 0 then 'UA' else 'AA' end as carrier, 0.25 + (i % 50) / 100.0 as score from range(1200) t(i)) to '${file}' (format parquet)`,
-  )
-  duckdb.close()
+  const sql = `copy (select (i % 24)::integer as hour, case when i % 2 = 0 then 'UA' else 'AA' end as carrier, 0.25 + (i % 50) / 100.0 as score from range(1200) t(i)) to '${file}' (format parquet)`
+  await duckdb.use((connection) => connection.run(sql))
   return readFileSync(file)
 }
 
@@ -303,9 +304,8 @@ scenario('predictions of past days stand as Parquet, one file a model and day', 
   const file = (date: string): string => join(world.projectFolder, '.millrace', 'monitor', 'inference', `model=${MODEL}`, `date=${date}.parquet`)
   for (let i = 0; i < 300 && !existsSync(file('2013-04-01')); i++) await sleep(10)
   assert.equal(existsSync(file('2013-04-02')), false)
-  const duckdb = await openDuckDB()
-  const reader = await duckdb.connection.runAndReadAll(`select alias, role, count(*)::integer as rows, count("input.hour")::integer as inputs from '${file('2013-04-01')}' group by all order by all`)
-  duckdb.close()
+  const sql = `select alias, role, count(*)::integer as rows, count("input.hour")::integer as inputs from '${file('2013-04-01')}' group by all order by all`
+  const reader = await duckdb.use((connection) => connection.runAndReadAll(sql))
   assert.deepEqual(reader.getRowObjectsJS(), [
     { alias: 'champion', role: 'champion', rows: 10, inputs: 10 },
     { alias: 'frozen', role: 'shadow', rows: 10, inputs: 0 },

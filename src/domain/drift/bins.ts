@@ -75,7 +75,7 @@ export function sturgesEdges(reference: Float64Array, current: Float64Array, int
 /** Shares by bin; each bin holds its lower edge, the last one its upper edge too. Values outside the edges count in the total only. */
 export function histogram(sample: Float64Array, edges: Float64Array): number[] {
   const bins = edges.length - 1
-  const counts = new Array<number>(bins).fill(0)
+  const counts = Array.from({ length: bins }, () => 0)
   const low = edges[0] ?? 0
   const high = edges[bins] ?? 0
   for (const value of sample) {

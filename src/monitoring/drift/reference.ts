@@ -1,6 +1,6 @@
 import type { Sample } from '../../domain/drift/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { openDuckDB } from '../duckdb.ts'
+import type { DuckDB } from '../duckdb.ts'
 
 /** A bounded sample of the data that a version was trained on: its model inputs by name, and its own scores. */
 export interface Reference {
@@ -21,10 +21,9 @@ const MOST_ROWS = 10_000
 const INTEGER = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
 
 /** Reads `reference.parquet`. Missing and infinite values are left out of each column. Throws UPSTREAM_FAILED for what is no Parquet. */
-export async function readReference(file: string): Promise<Reference> {
-  const duckdb = await openDuckDB()
+export async function readReference(duckdb: DuckDB, file: string): Promise<Reference> {
   try {
-    const reader = await duckdb.connection.runAndReadAll('select * from read_parquet($file) limit $rows', { file, rows: MOST_ROWS })
+    const reader = await duckdb.use((connection) => connection.runAndReadAll('select * from read_parquet($file) limit $rows', { file, rows: MOST_ROWS }))
     const lists = reader.getColumns()
     const columns = new Map<string, ReferenceColumn>()
     for (const [i, name] of reader.columnNames().entries()) {
@@ -38,8 +37,6 @@ export async function readReference(file: string): Promise<Reference> {
     return { columns, scores: scores instanceof Float64Array ? scores : null }
   } catch (error) {
     throw new MillraceError('UPSTREAM_FAILED', `the training sample ${file} cannot be read as Parquet`, { cause: error })
-  } finally {
-    duckdb.close()
   }
 }
 

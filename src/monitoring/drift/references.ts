@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { writeFileDurable } from '../../platform/fs/index.ts'
+import type { DuckDB } from '../duckdb.ts'
 import type { Registry } from '../retraining/registry.ts'
 import { type Reference, readReference } from './reference.ts'
 
@@ -11,11 +12,13 @@ const KEPT = 2
 /** Training samples by version, fetched once from tracking into `folder` and read from there. A version never changes, so neither does its sample. */
 export class References {
   readonly #registry: Registry
+  readonly #duckdb: DuckDB
   readonly #folder: string
   readonly #kept = new LRUCache<string, Reference>({ max: KEPT })
 
-  constructor(registry: Registry, folder: string) {
+  constructor(registry: Registry, duckdb: DuckDB, folder: string) {
     this.#registry = registry
+    this.#duckdb = duckdb
     this.#folder = folder
   }
 
@@ -29,7 +32,7 @@ export class References {
       if (!bytes) return null
       writeFileDurable(file, bytes)
     }
-    const reference = await readReference(file)
+    const reference = await readReference(this.#duckdb, file)
     this.#kept.set(file, reference)
     return reference
   }

@@ -38,19 +38,23 @@ export class Ingest {
 
   /** Resolves when all that serving had in its journal at the moment of this call is stored. Throws UPSTREAM_FAILED when serving cannot be asked. */
   async catchUp(): Promise<void> {
-    const head = await this.head()
-    if (this.#offset >= head) return
-    await new Promise<void>((resolve) => this.#waiters.push({ offset: head, resolve }))
+    await this.#reached(await this.#head())
     if (this.#abort.signal.aborted) throw new MillraceError('CANCELLED', 'the monitor is stopping')
   }
 
-  /** Bytes of the journal that are still to be stored. */
-  async behind(): Promise<number> {
-    return Math.max(0, (await this.head()) - this.#offset)
+  /** In words, what of serving's journal at the moment of this call is not stored after at most `patienceMs`; null when all of it is. */
+  async behind(patienceMs: number): Promise<string | null> {
+    try {
+      const head = await this.#head()
+      await Promise.race([this.#reached(head), sleep(patienceMs, undefined, { ref: false })])
+      return this.#offset >= head ? null : `${head - this.#offset} bytes of serving's journal`
+    } catch (error) {
+      return `serving's journal (${errorMessage(error)})`
+    }
   }
 
   /** The journal's head, as serving knows it now. */
-  async head(): Promise<number> {
+  async #head(): Promise<number> {
     return (await this.#fetch(this.#offset, 1, 0)).head
   }
 
@@ -58,6 +62,11 @@ export class Ingest {
     this.#abort.abort()
     await this.#running
     this.#settle(Infinity)
+  }
+
+  async #reached(offset: number): Promise<void> {
+    if (this.#offset >= offset) return
+    await new Promise<void>((resolve) => this.#waiters.push({ offset, resolve }))
   }
 
   async #run(): Promise<void> {
@@ -96,7 +105,7 @@ export class Ingest {
       const response = await fetch(url, { signal })
       if (!response.ok) throw new MillraceError('UPSTREAM_FAILED', `serving answered ${response.status} to GET /journal?after=${after}: ${(await response.text()).slice(0, 300)}`)
       const bytes = await response.arrayBuffer()
-      const head = Number(response.headers.get('x-millrace-journal-head'))
+      const head = Number(response.headers.get('x-millrace-journal-head') ?? NaN)
       if (!Number.isSafeInteger(head)) throw new MillraceError('UPSTREAM_FAILED', `serving answered GET /journal without a head`)
       return { text: Buffer.from(bytes).toString('utf8'), next: after + bytes.byteLength, head }
     } catch (error) {

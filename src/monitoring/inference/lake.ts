@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { DAY_MS } from '../../domain/windows.ts'
 import type { Database } from '../../platform/db/index.ts'
 import { insideRoot, syncFolder, writeFileDurable } from '../../platform/fs/index.ts'
-import { openDuckDB } from '../duckdb.ts'
+import type { DuckDB } from '../duckdb.ts'
 import { parseValues } from '../drift/current.ts'
 import type { MonitorSchema } from '../tables.ts'
 
@@ -27,10 +27,12 @@ interface LakeRow {
  */
 export class Lake {
   readonly #db: Database<MonitorSchema>
+  readonly #duckdb: DuckDB
   readonly #folder: string
 
-  constructor(db: Database<MonitorSchema>, folder: string) {
+  constructor(db: Database<MonitorSchema>, duckdb: DuckDB, folder: string) {
     this.#db = db
+    this.#duckdb = duckdb
     this.#folder = folder
   }
 
@@ -124,16 +126,13 @@ export class Lake {
     const temporary = `${file}.tmp`
     const source = `${file}.ndjson.tmp`
     mkdirSync(dirname(file), { recursive: true })
-    const duckdb = await openDuckDB()
     try {
       writeFileDurable(source, lines.join('\n'))
-      await duckdb.connection.run(
-        `copy (select * from read_json(${quoted(source)}, format = 'newline_delimited', columns = {${columns}})) to ${quoted(temporary)} (format parquet, compression zstd)`,
-      )
+      const copy = `copy (select * from read_json(${quoted(source)}, format = 'newline_delimited', columns = {${columns}})) to ${quoted(temporary)}`
+      await this.#duckdb.use((connection) => connection.run(`${copy} (format parquet, compression zstd)`))
       renameSync(temporary, file)
       syncFolder(dirname(file))
     } finally {
-      duckdb.close()
       rmSync(source, { force: true })
       rmSync(temporary, { force: true })
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { JournalRecord } from '../../api/serving.ts'
 import { type Database, openDatabase } from '../../platform/db/index.ts'
 import { readAnswers } from '../performance/answers.ts'
