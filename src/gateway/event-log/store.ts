@@ -97,6 +97,16 @@ export class EventStore {
     return new Map(rows.map(({ source, count }) => [source, Number(count)]))
   }
 
+  async countByType(types: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#db.kysely
+      .selectFrom('log_events')
+      .select((e) => ['type', e.fn.countAll<number | bigint | string>().as('count')])
+      .where('type', 'in', types)
+      .groupBy('type')
+      .execute()
+    return new Map(rows.map(({ type, count }) => [type, Number(count)]))
+  }
+
   /**
    * Events after `after`, oldest first. The page's position is that of its last event when the page is full, else the head of the log: so a
    * subscriber that wants few types does not look at the others again.
