@@ -4,7 +4,7 @@ import { isPyList, isPyMap, pyStr, pyTypeName, type PyKey, type PyValue } from '
 /** `${…}` without a backslash before it. */
 const EXPRESSION = /(?<!\\)\$\{(.*?)\}/g
 const WORD = '[^.[\\]]+'
-const GRAMMAR = new RegExp(`^\\s*${WORD}(?:\\.${WORD}|\\[${WORD}\\])*$`)
+const GRAMMAR = new RegExp(`^\\s*${WORD}(?:\\.${WORD}|\\[${WORD}\\])*\\s*$`)
 
 export interface TemplateOptions {
   /** `parsing.bool` of the configuration: `boolean_optional` writes `--no-flag` for false. */
