@@ -26,6 +26,7 @@ export interface TransportOptions {
 
 export interface RequestOptions extends TransportOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** Bytes, text, a Blob and a stream go as they are, anything else as JSON. A stream can be read only once, so a request with one is never retried. */
   readonly body?: unknown
   readonly signal?: AbortSignal
 }
@@ -45,12 +46,13 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
 
   const once = async (method: string, path: string, options: RequestOptions): Promise<Response> => {
     const { body, query } = options
-    const bytes = body instanceof Uint8Array || typeof body === 'string'
+    const raw = isRaw(body)
     const signals = [AbortSignal.timeout(options.timeoutMs ?? defaults.timeoutMs ?? 30_000), ...(options.signal ? [options.signal] : [])]
     const response = await fetch(`${base}${path}${query ? queryString(query) : ''}`, {
       method,
-      headers: { ...(body === undefined || bytes ? {} : { 'content-type': 'application/json' }), ...defaults.headers, ...options.headers },
-      ...(body === undefined ? {} : { body: bytes ? body : JSON.stringify(body) }),
+      headers: { ...(body === undefined || raw ? {} : { 'content-type': 'application/json' }), ...defaults.headers, ...options.headers },
+      ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
+      ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
       signal: AbortSignal.any(signals),
     })
     if (!response.ok) throw await apiError(response)
@@ -63,7 +65,7 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
       try {
         return await once(method, path, options)
       } catch (error) {
-        if (!mayRetry(error, options.signal) || Date.now() + pause > deadline) throw error
+        if (options.body instanceof ReadableStream || !mayRetry(error, options.signal) || Date.now() + pause > deadline) throw error
         await new Promise((resolve) => setTimeout(resolve, pause))
       }
     }
@@ -76,6 +78,10 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
       return (await response.json()) as T
     },
   }
+}
+
+function isRaw(body: unknown): body is Uint8Array<ArrayBuffer> | string | Blob | ReadableStream {
+  return body instanceof Uint8Array || typeof body === 'string' || body instanceof Blob || body instanceof ReadableStream
 }
 
 function mayRetry(error: unknown, signal: AbortSignal | undefined): boolean {

@@ -11,7 +11,7 @@ export function checkKey(key: string): string {
   if (key === '') throw refuse('it is empty')
   if (Buffer.byteLength(key) > LONGEST_KEY) throw refuse(`it is longer than ${LONGEST_KEY} bytes`)
   if (key.includes('\\')) throw refuse('it holds a backslash')
-  if (hasControlCharacter(key)) throw refuse('it holds a control character')
+  if (/\p{Cc}/u.test(key)) throw refuse('it holds a control character')
   if (/^([a-zA-Z]:|[a-zA-Z][a-zA-Z0-9+.-]*:\/)/.test(key)) throw refuse('it begins with a drive or a scheme')
   for (const segment of key.split('/')) {
     if (segment === '') throw refuse('it is absolute or holds an empty part')
@@ -19,12 +19,4 @@ export function checkKey(key: string): string {
     if (Buffer.byteLength(segment) > LONGEST_SEGMENT) throw refuse(`a part of it is longer than ${LONGEST_SEGMENT} bytes`)
   }
   return key
-}
-
-function hasControlCharacter(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 32 || code === 127) return true
-  }
-  return false
 }

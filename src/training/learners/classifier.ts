@@ -1,7 +1,7 @@
 import type { FeatureSpec } from '../../domain/feature-spec.ts'
 import { DEFAULT_CATEGORY_OPTIONS, encodeCategories, learnCategories, type CategoryCodes } from './categories.ts'
 import { exportOnnx } from './onnx/export.ts'
-import type { TrainingTable } from './table.ts'
+import { concatRows, type TrainingTable } from './table.ts'
 import type { Matrix } from './trees/bins.ts'
 import { predictProbability, type TreeModel } from './trees/model.ts'
 import type { TreeParameters } from './trees/parameters.ts'
@@ -38,6 +38,25 @@ export async function fitClassifier(spec: FeatureSpec, table: TrainingTable, par
     ...(validation === undefined ? {} : { validation: { matrix: matrixOf(classifier, validation), labels: validation.labels } }),
   })
   return { ...classifier, model, history }
+}
+
+export interface FittedTwice {
+  /** Has not seen `test`, by which it can be judged. With early stopping its number of trees was chosen there, which flatters it a little. */
+  readonly judged: FittedClassifier
+  /** The same number of trees, learned from all rows: the newest tell most of what comes next. It is the one to serve. */
+  readonly served: FittedClassifier
+}
+
+/** `test` are the rows that come after those of `train`; where there are none, one model is both. */
+export async function fitTwice(spec: FeatureSpec, train: TrainingTable, test: TrainingTable, parameters: TreeParameters, options: Omit<FitOptions, 'validation'> = {}): Promise<FittedTwice> {
+  if (test.rows === 0) {
+    const only = await fitClassifier(spec, train, parameters, options)
+    return { judged: only, served: only }
+  }
+  const judged = await fitClassifier(spec, train, parameters, { ...options, validation: test })
+  const trees = { ...parameters, num_iterations: judged.model.trees.length, early_stopping_round: 0 }
+  const { onIteration: _told, ...rest } = options
+  return { judged, served: await fitClassifier(spec, concatRows(train, test), trees, rest) }
 }
 
 /** Probability of class 1 for every row. */

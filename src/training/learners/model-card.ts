@@ -57,11 +57,11 @@ export function modelCard(facts: ModelCardFacts): string {
   ].join('\n')
 }
 
-function quality({ holdout, holdoutRows }: ModelCardFacts): string[] {
+function quality({ holdout, holdoutRows, parameters }: ModelCardFacts): string[] {
   if (holdout === null) return ['Nothing was held out, so nothing can be said of its quality.']
   const figure = (value: number) => (Number.isNaN(value) ? 'not defined' : value.toFixed(4))
   return [
-    `Measured on the last ${holdoutRows} rows by a model of the same parameters that had not seen them; this model was then fitted on all rows.`,
+    `Measured on the last ${holdoutRows} rows by a model of the same parameters that had not learned from them${parameters.early_stopping_round > 0 ? ' (its number of trees was chosen there)' : ''}; this model was then fitted on all rows.`,
     '',
     '| metric | value |',
     '|---|---|',

@@ -4,7 +4,7 @@ import { parseFeatureSpec } from '../../domain/feature-spec.ts'
 import { baseRate } from '../../domain/metrics.ts'
 import { toMillraceError } from '../../platform/errors/index.ts'
 import { writeFileDurable } from '../../platform/fs/index.ts'
-import { fitClassifier, scoreTable, type FittedClassifier } from './classifier.ts'
+import { fitTwice, scoreTable, type FittedClassifier } from './classifier.ts'
 import { evaluateScores, type Evaluation } from './evaluation.ts'
 import { modelCard } from './model-card.ts'
 import { writeModelFolder, writeScorer } from './model-folder.ts'
@@ -43,25 +43,22 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
   const trainFile = join(options.features, 'train.parquet')
   const read = await readTrainingTable(trainFile, spec)
   requireBothClasses(read, trainFile)
-  // Only what is learned from is shuffled: the test rows keep the truth, so that an evaluation shows what was done.
   const train = options.shuffleLabels ? shuffleLabels(read, options.parameters.seed) : read
   const test = await readTrainingTable(join(options.features, 'test.parquet'), spec)
+  const known = options.shuffleLabels ? shuffleLabels(test, options.parameters.seed) : test
   const { parameters, signal } = options
-  const judged = await fitClassifier(spec, train, parameters, {
-    ...(test.rows > 0 ? { validation: test } : {}),
+  const { judged, served } = await fitTwice(spec, train, known, parameters, {
     ...(signal === undefined ? {} : { signal }),
     onIteration: (metrics) => options.onIteration?.(metrics, parameters.num_iterations),
   })
   writeScorer(options.holdout, judged)
+  // Always against the truth, so that a model of shuffled labels shows what it is.
   const evaluation = test.rows > 0 ? evaluateScores(scoreTable(judged, test), test.labels, baseRate(train.labels)) : null
-  const kept = { ...parameters, num_iterations: judged.model.trees.length }
-  const known = options.shuffleLabels ? shuffleLabels(test, options.parameters.seed) : test
   const all = test.rows > 0 ? concatRows(train, known) : train
-  const served = test.rows > 0 ? await fitClassifier(spec, all, kept, signal === undefined ? {} : { signal }) : judged
   const importance = importanceOf(served)
   const card = modelCard({
     spec: served.spec,
-    parameters: kept,
+    parameters: { ...parameters, num_iterations: served.model.trees.length },
     shuffled: options.shuffleLabels,
     rows: all.rows,
     positives: all.labels.reduce((sum, label) => sum + label, 0),

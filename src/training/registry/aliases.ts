@@ -51,13 +51,14 @@ export async function deleteAlias(context: TrainingContext, change: AliasChange,
 export async function moveAlias(trx: Transaction<TrackingSchema>, { outbox, clock }: TrainingContext, change: AliasChange, version: number | null, by: Mover): Promise<void> {
   const { model, alias, expected } = change
   const previous = (await store.findAlias(trx, model, alias)) ?? null
+  // Before `expected`: a caller who moved it and did not hear so repeats the same request.
+  if (previous === version) return
   if (expected !== undefined && expected !== previous) {
     const at = (number: number | null) => (number === null ? 'at no version' : `at version ${number}`)
     throw new MillraceError('CONFLICT', `alias ${alias} of ${model} is ${at(previous)}, expected it ${at(expected)}`, {
       details: { version: previous === null ? null : String(previous) },
     })
   }
-  if (previous === version) return
   const tags = version === null ? [] : await trx.selectFrom('model_version_tags').select(['key', 'value']).where('name', '=', model).where('version', '=', version).execute()
   const tag = (key: string) => tags.find((one) => one.key === key)?.value
   const actor = by.actor ?? tag(ACTOR_TAG) ?? UNKNOWN_ACTOR

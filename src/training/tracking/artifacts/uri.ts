@@ -57,7 +57,7 @@ export function checkLocation(uri: string, field: string): void {
 export function checkUriPath(uri: string, field: string): void {
   let decoded = uri
   for (let i = 0; i <= MOST_DECODINGS; i++) {
-    if (/[\\#?\0-\x1f\x7f]/.test(decoded) || decoded.split('/').includes('..')) {
+    if (/[\\#?\p{Cc}]/u.test(decoded) || decoded.split('/').includes('..')) {
       throw invalid(`Invalid value ${JSON.stringify(uri)} for parameter '${field}' supplied: it holds "..", a backslash, # or ?`)
     }
     const next = decodeOnce(decoded)

@@ -71,30 +71,34 @@ function isNewer(a: MetricRow, b: MetricRow): boolean {
   return a.timestamp === b.timestamp ? a.value > b.value : a.timestamp > b.timestamp
 }
 
-/**
- * The points of one metric by timestamp, step, value. Without `maxResults` all of them, as MLflow's clients expect of one call.
- */
+/** A page of the points of one metric, by timestamp, step, value. */
+async function readHistoryPage(db: Queries, runId: string, key: string, limit: number, token: string | undefined) {
+  const page = await readPage<MetricRow>(db, {
+    select: sql`metrics.key, metrics.value, metrics.is_nan, metrics.timestamp, metrics.step`,
+    from: sql`metrics`,
+    where: [sql`metrics.run_id = ${runId}`, sql`metrics.key = ${key}`],
+    order: [
+      ascending('number', sql`metrics.timestamp`),
+      ascending('number', sql`metrics.step`),
+      ascending('number', sql`metrics.is_nan`),
+      ascending('number', sql`metrics.value`),
+    ],
+    limit,
+    token,
+    question: ['history', runId, key],
+  })
+  return { metrics: page.rows.map(presentMetric), next: page.next }
+}
+
+/** Without `maxResults` all points, as MLflow's clients expect of one call. */
 export async function readHistory(db: Queries, runId: string, key: string, maxResults: number | undefined, token: string | undefined) {
-  const metrics: Metric[] = []
-  let next = token
-  const limit = maxResults === undefined ? LARGEST_HISTORY_PAGE : Math.min(maxResults, LARGEST_HISTORY_PAGE)
-  do {
-    const page = await readPage<MetricRow>(db, {
-      select: sql`metrics.key, metrics.value, metrics.is_nan, metrics.timestamp, metrics.step`,
-      from: sql`metrics`,
-      where: [sql`metrics.run_id = ${runId}`, sql`metrics.key = ${key}`],
-      order: [
-        ascending('number', sql`metrics.timestamp`),
-        ascending('number', sql`metrics.step`),
-        ascending('number', sql`metrics.is_nan`),
-        ascending('number', sql`metrics.value`),
-      ],
-      limit,
-      token: next,
-      question: ['history', runId, key],
-    })
-    for (const row of page.rows) metrics.push(presentMetric(row))
+  if (maxResults !== undefined) return readHistoryPage(db, runId, key, Math.min(maxResults, LARGEST_HISTORY_PAGE), token)
+  const first = await readHistoryPage(db, runId, key, LARGEST_HISTORY_PAGE, token)
+  const metrics = [...first.metrics]
+  for (let next = first.next; next !== undefined; ) {
+    const page = await readHistoryPage(db, runId, key, LARGEST_HISTORY_PAGE, next)
+    metrics.push(...page.metrics)
     next = page.next
-  } while (maxResults === undefined && next !== undefined)
-  return { metrics, next }
+  }
+  return { metrics, next: undefined }
 }
