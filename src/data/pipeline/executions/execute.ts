@@ -4,7 +4,7 @@ import { commitPaths, setBranch } from '../../../platform/git/repository.ts'
 import { toPy } from '../../versioning/formats/py-value.ts'
 import { closeWorktree, openProject, openWorktree, type Project } from '../../versioning/index.ts'
 import { checkout, repro, setParams } from '../index.ts'
-import { readDataVersions, readPipelineState, stageNames, trackState, type TrackingPort } from '../track/index.ts'
+import { readDataVersions, readPipelineState, stageNames, trackState, type RunTracking } from '../track/index.ts'
 import { stageFailure, trackingFailure } from './failure.ts'
 import { logFile } from './service.ts'
 import { StageLog } from './stage-log.ts'
@@ -17,7 +17,7 @@ export interface ExecutorOptions {
   readonly worktreeFolder: string
   readonly logFolder: string
   readonly store: ExecutionStore
-  readonly tracking: TrackingPort
+  readonly tracking: RunTracking
   /** For the commands of stages, beside this process's environment. */
   readonly environment: Readonly<Record<string, string>>
 }
@@ -125,11 +125,7 @@ async function track({ tracking }: ExecutorOptions, worktree: Project, execution
       runName: `execution-${id.slice(0, 8)}`,
       identity: { key: EXECUTION_TAG, value: id },
       commit: execution.commit,
-      tags: new Map([
-        ['millrace.result_commit', commit],
-        ['millrace.execution_key', key],
-        ['millrace.reason', reason],
-      ]),
+      tags: { 'millrace.result_commit': commit, 'millrace.execution_key': key, 'millrace.reason': reason },
       startTime: Date.parse(execution.started_at ?? execution.created_at),
       register: model,
     })

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createTransport } from '../../../../sdk/http.ts'
+import { trackingClient } from '../../../../sdk/tracking.ts'
 import type { ProjectConfig } from '../../../domain/config.ts'
 import { errorMessage } from '../../../platform/errors/index.ts'
 import type { Logger } from '../../../platform/log/index.ts'
 import type { ServiceDefinition } from '../../../platform/service/index.ts'
 import { closeWorktree, openProject } from '../../versioning/index.ts'
 import { openProjectOutbox } from '../project-outbox.ts'
-import { trackingPort } from '../track/index.ts'
 import { executionEvents } from './events.ts'
 import { createExecutor } from './execute.ts'
 import { registerExecutionRoutes } from './routes.ts'
@@ -31,7 +31,7 @@ export const pipelinesService: ServiceDefinition<ExecutionsSchema, ProjectConfig
       worktreeFolder,
       logFolder,
       store,
-      tracking: trackingPort(createTransport(url('tracking'), { retryForMs: RETRY_MS })),
+      tracking: trackingClient(createTransport(url('tracking'), { retryForMs: RETRY_MS })),
       // Stages run in a worktree, which has a millrace.yaml too: their commands must find the services and the state of this project, not found one of their own.
       environment: { MILLRACE_STORAGE_FOLDER: resolve(projectFolder, config.storage.folder), MLFLOW_TRACKING_URI: url('tracking') },
     })

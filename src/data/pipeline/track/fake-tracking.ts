@@ -38,16 +38,16 @@ export async function startFakeTracking(): Promise<FakeTracking> {
   const experiments = new Map<string, string>()
   const artifacts = new Map<string, Buffer>()
   const text = (value: unknown): string => (typeof value === 'string' ? value : '')
-  const runOf = (id: unknown): LoggedRun => runs.find(({ info }) => info.run_id === id) ?? fail('RESOURCE_DOES_NOT_EXIST')
+  const runOf = (id: unknown): LoggedRun => runs.find(({ info }) => info.run_id === id) ?? fail('NOT_FOUND')
   const present = ({ info, params, tags }: LoggedRun) => ({ info, data: { params: [...params], tags: [...tags], metrics: [] } })
 
   const calls: Readonly<Record<string, (body: Body, query: URLSearchParams) => unknown>> = {
     'experiments/get-by-name': (_, query) => {
       const id = experiments.get(query.get('experiment_name') ?? '')
-      return id === undefined ? fail('RESOURCE_DOES_NOT_EXIST') : { experiment: { experiment_id: id } }
+      return id === undefined ? fail('NOT_FOUND') : { experiment: { experiment_id: id } }
     },
     'experiments/create': ({ name }) => {
-      if (experiments.has(text(name))) fail('RESOURCE_ALREADY_EXISTS')
+      if (experiments.has(text(name))) fail('ALREADY_EXISTS')
       experiments.set(text(name), String(experiments.size + 1))
       return { experiment_id: experiments.get(text(name)) }
     },
@@ -55,6 +55,8 @@ export async function startFakeTracking(): Promise<FakeTracking> {
       const [, key = '', value = ''] = /^tags\.`(.*)` = '(.*)'$/.exec(text(filter)) ?? []
       return { runs: runs.filter(({ tags }) => tags.get(key) === value).map(present) }
     },
+    'runs/get': (_, query) => ({ run: present(runOf(query.get('run_id'))) }),
+    'registered-models/get': (_, query) => ({ registered_model: { name: query.get('name') } }),
     'runs/create': ({ experiment_id: experiment, start_time: start, run_name: name, tags }) => {
       const id = `run${runs.length + 1}`
       const info = {
@@ -75,14 +77,14 @@ export async function startFakeTracking(): Promise<FakeTracking> {
     'runs/update': ({ run_id: id }) => {
       const run = runOf(id)
       run.info = { ...run.info, status: 'FINISHED' }
-      return {}
+      return { run_info: run.info }
     },
     'registered-models/create': ({ name }) => {
-      if (models.has(text(name))) fail('RESOURCE_ALREADY_EXISTS')
+      if (models.has(text(name))) fail('ALREADY_EXISTS')
       models.add(text(name))
       return {}
     },
-    'model-versions/search': (_, query) => ({ model_versions: versions.filter(({ name }) => `name = '${name}'` === query.get('filter')) }),
+    'model-versions/search': (_, query) => ({ model_versions: versions.filter(({ name, run_id: run }) => `name = '${name}' AND run_id = '${run}'` === query.get('filter')) }),
     'model-versions/create': ({ name, source, run_id: run, tags }) => {
       const version = String(versions.filter((other) => other.name === name).length + 1)
       versions.push({
@@ -114,7 +116,7 @@ export async function startFakeTracking(): Promise<FakeTracking> {
       answer(response, 200, call(body, url.searchParams))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      answer(response, 400, { error_code: error.message, message: error.message })
+      answer(response, 400, { code: error.message, message: error.message })
     }
   }
   const server = createServer((request, response) => {

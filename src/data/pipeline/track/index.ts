@@ -1,3 +1,2 @@
-export { type Tracked, type TrackRequest, trackState } from './log-run.ts'
+export { type RunTracking, type Tracked, type TrackRequest, trackState } from './log-run.ts'
 export { type PipelineState, readDataVersions, readPipelineState, stageNames } from './state.ts'
-export { type TrackingPort, trackingPort } from './tracking-port.ts'

@@ -1,7 +1,8 @@
-import type { KeyValue, Metric, Run } from '../../../api/tracking.ts'
+import { openAsBlob } from 'node:fs'
+import type { TrackingClient } from '../../../../sdk/tracking.ts'
+import type { KeyValue, Run } from '../../../api/tracking.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import type { PipelineState } from './state.ts'
-import type { TrackingPort } from './tracking-port.ts'
 
 export interface TrackRequest {
   readonly experiment: string
@@ -9,7 +10,7 @@ export interface TrackRequest {
   /** Tells this run from all others: a run that carries it already is gone on with, or answered if it is finished. */
   readonly identity: KeyValue
   readonly commit: string
-  readonly tags: ReadonlyMap<string, string>
+  readonly tags: Readonly<Record<string, string>>
   /** Milliseconds. Counts only where the run is not there yet. */
   readonly startTime: number
   /** Registers the run's model under this name. */
@@ -23,72 +24,53 @@ export interface Tracked {
   readonly version: string | null
 }
 
-const PARAMS_PER_BATCH = 100
-const METRICS_PER_BATCH = 900
+/** What logging needs of the tracking service's client. */
+export type RunTracking = Pick<
+  TrackingClient,
+  'getOrCreateExperiment' | 'findOrCreateRun' | 'logBatch' | 'uploadArtifact' | 'updateRun' | 'registerModel' | 'findOrCreateVersion'
+>
 
 /**
  * Logs what a pipeline made as one run of MLflow's and, if asked, registers its model. Every step can be repeated, so that a caller that died in between calls
  * it again with the same identity: one run and one version come of it. Throws PIPELINE_OUTPUT_MISSING where a model is to be registered and none was made.
  */
-export async function trackState(tracking: TrackingPort, state: PipelineState, request: TrackRequest): Promise<Tracked> {
-  if (request.register !== undefined && state.model === undefined) {
-    throw new MillraceError('PIPELINE_OUTPUT_MISSING', `there is no model to register as ${request.register}: the pipeline made no folder with an MLmodel file`)
+export async function trackState(tracking: RunTracking, state: PipelineState, request: TrackRequest): Promise<Tracked> {
+  const { identity, register } = request
+  if (register !== undefined && state.model === undefined) {
+    throw new MillraceError('PIPELINE_OUTPUT_MISSING', `there is no model to register as ${register}: the pipeline made no folder with an MLmodel file`)
   }
-  const experiment = await tracking.experimentId(request.experiment)
-  const run = (await tracking.findRun(experiment, request.identity)) ?? (await createRun(tracking, state, request, experiment))
-  if (run.info.status !== 'FINISHED') await fillRun(tracking, run, state)
-  const version = request.register === undefined ? null : await registerOnce(tracking, run, state, request, request.register)
-  return { run_id: run.info.run_id, experiment_id: experiment, version }
-}
-
-function createRun(tracking: TrackingPort, state: PipelineState, request: TrackRequest, experiment: string): Promise<Run> {
-  const tags = [...commonTags(state, request), ['mlflow.source.type', 'PROJECT'] as const, ['mlflow.source.name', 'dvc.yaml'] as const]
-  return tracking.createRun({
-    experiment_id: experiment,
-    run_name: request.runName,
-    start_time: request.startTime,
-    tags: keyValues([...tags, [request.identity.key, request.identity.value]]),
+  const tags = commonTags(state, request)
+  const experiment = await tracking.getOrCreateExperiment(request.experiment)
+  const run = await tracking.findOrCreateRun(experiment, identity, {
+    name: request.runName,
+    startTime: request.startTime,
+    tags: { ...tags, 'mlflow.source.type': 'PROJECT', 'mlflow.source.name': 'dvc.yaml' },
   })
+  const runId = run.info.run_id
+  if (run.info.status !== 'FINISHED') await fillRun(tracking, run, state)
+  if (register === undefined) return { run_id: runId, experiment_id: experiment, version: null }
+  await tracking.registerModel(register)
+  const { version } = await tracking.findOrCreateVersion(register, { runId, source: `${run.info.artifact_uri}/${state.model}`, tags: { ...tags, [identity.key]: identity.value } })
+  return { run_id: runId, experiment_id: experiment, version }
 }
 
-async function fillRun(tracking: TrackingPort, run: Run, state: PipelineState): Promise<void> {
+async function fillRun(tracking: RunTracking, run: Run, state: PipelineState): Promise<void> {
   // The time of each metric, too: logged again it is then the same point.
   const { run_id: runId, start_time: timestamp } = run.info
-  for (const params of chunks(keyValues(state.params), PARAMS_PER_BATCH)) await tracking.logBatch(runId, { params })
-  const metrics: Metric[] = [
-    ...state.series.map(({ key, step, value }) => ({ key, step, value, timestamp })),
-    ...[...state.metrics].map(([key, value]) => ({ key, step: 0, value, timestamp })),
-  ]
-  for (const batch of chunks(metrics, METRICS_PER_BATCH)) await tracking.logBatch(runId, { metrics: batch })
-  for (const artifact of state.artifacts) await tracking.uploadArtifact(run.info, artifact)
-  await tracking.finishRun(runId, Date.now())
-}
-
-async function registerOnce(tracking: TrackingPort, run: Run, state: PipelineState, request: TrackRequest, name: string): Promise<string> {
-  const runId = run.info.run_id
-  await tracking.ensureModel(name)
-  const known = await tracking.findVersion(name, runId)
-  if (known) return known.version
-  const tags = keyValues([...commonTags(state, request), [request.identity.key, request.identity.value]])
-  return (await tracking.createVersion({ name, source: `${run.info.artifact_uri}/${state.model}`, run_id: runId, tags })).version
+  const metrics = [...state.series, ...[...state.metrics].map(([key, value]) => ({ key, step: 0, value }))].map((point) => ({ ...point, timestamp }))
+  await tracking.logBatch(runId, { params: Object.fromEntries(state.params), metrics })
+  for (const { path, file } of state.artifacts) await tracking.uploadArtifact(runId, path, await openAsBlob(file))
+  await tracking.updateRun(runId, { status: 'FINISHED', endTime: Date.now() })
 }
 
 /** What run and version both say of where they come from. */
-function commonTags(state: PipelineState, request: TrackRequest): readonly (readonly [string, string])[] {
+function commonTags(state: PipelineState, request: TrackRequest): Readonly<Record<string, string>> {
   const { contract, features } = state
-  return [
-    ['mlflow.source.git.commit', request.commit],
-    ...[...state.data].map(([path, oid]) => [`millrace.data.${path.replaceAll(/[^\w./ -]/g, '_')}`, oid] as const),
-    ...(contract === undefined ? [] : [['millrace.contract', `${contract.result}: ${contract.contract} ${contract.version}, ${contract.checks} checks on ${contract.rows} rows`] as const]),
-    ...(features.length === 0 ? [] : [['millrace.features', features.join(',')] as const]),
+  return {
+    'mlflow.source.git.commit': request.commit,
+    ...Object.fromEntries([...state.data].map(([path, oid]) => [`millrace.data.${path.replaceAll(/[^\w./ -]/g, '_')}`, oid])),
+    ...(contract === undefined ? {} : { 'millrace.contract': `${contract.result}: ${contract.contract} ${contract.version}, ${contract.checks} checks on ${contract.rows} rows` }),
+    ...(features.length === 0 ? {} : { 'millrace.features': features.join(',') }),
     ...request.tags,
-  ]
-}
-
-function keyValues(entries: Iterable<readonly [string, string]>): readonly KeyValue[] {
-  return Array.from(entries, ([key, value]) => ({ key, value }))
-}
-
-function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
+  }
 }
