@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import type { Execution } from '../api/pipelines.ts'
 import { featuresClient } from '../../sdk/features.ts'
 import { createTransport } from '../../sdk/http.ts'
+import { pipelinesClient } from '../../sdk/pipelines.ts'
+import { trackingClient } from '../../sdk/tracking.ts'
 import type { ProjectConfig } from '../domain/config.ts'
 import { durationMs } from '../domain/config.ts'
 import { DAY_MS } from '../domain/windows.ts'
@@ -33,9 +34,9 @@ const KEEP_WINDOWS = 3
 
 async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Promise<ServiceInstance> {
   const { config, db, outbox, clock, log, folder, url } = context
-  const registry = trackingRegistry(createTransport(url('tracking'), { retryForMs: RETRY_MS }))
+  const registry = trackingRegistry(trackingClient(createTransport(url('tracking'), { retryForMs: RETRY_MS })), () => clock.project())
   const features = featuresClient(createTransport(url('features'), { retryForMs: RETRY_MS }))
-  const pipelines = createTransport(url('pipelines'), { retryForMs: RETRY_MS })
+  const pipelines = pipelinesClient(createTransport(url('pipelines'), { retryForMs: RETRY_MS }))
   const metrics = registerMetrics(context.metrics, db)
   const history = new PerformanceHistory(db)
   const watched = watchedModels(config)
@@ -67,8 +68,8 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
     registry,
     caughtUp,
     featureViews: features.featureViews,
-    startExecution: (request) => pipelines.json<Execution>('POST', '/executions', { body: request }),
-    execution: (id) => pipelines.json<Execution>('GET', `/executions/${encodeURIComponent(id)}`),
+    startExecution: pipelines.start,
+    execution: pipelines.get,
   })
   // Before the clock can be moved here: what ends from now on is looked at.
   for (const { model } of watched) await policy.register(model, clock.project().getTime())

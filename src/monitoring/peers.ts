@@ -50,7 +50,7 @@ export class Peers {
     const json = (value: unknown, status = 200): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
     }
-    const missing = (what: string): void => json({ error_code: 'RESOURCE_DOES_NOT_EXIST', message: what }, 404)
+    const missing = (what: string): void => json({ error_code: 'RESOURCE_DOES_NOT_EXIST', message: what, code: 'NOT_FOUND' }, 404)
     if (this.broken.has(route)) return json({ code: 'UNAVAILABLE', detail: 'broken on purpose' }, 503)
     const version = url.searchParams.get('version') ?? ''
     switch (route) {
@@ -59,7 +59,7 @@ export class Peers {
       case 'GET /api/2.0/mlflow/registered-models/alias': {
         const found = this.aliases.get(url.searchParams.get('alias') ?? '')
         return found === undefined
-          ? json({ error_code: 'INVALID_PARAMETER_VALUE', message: 'Registered model alias x not found.' }, 400)
+          ? json({ error_code: 'INVALID_PARAMETER_VALUE', message: 'Registered model alias x not found.', code: 'ALIAS_NOT_FOUND' }, 400)
           : json({ model_version: this.#version(found) })
       }
       case 'GET /api/2.0/mlflow/model-versions/get':
@@ -69,16 +69,17 @@ export class Peers {
         const metrics = Object.entries(this.versions.get(of)?.metrics ?? {}).map(([key, value]) => ({ key, value, timestamp: 0, step: 0 }))
         return json({ run: { info: { run_id: `run-${of}`, artifact_uri: `mlflow-artifacts:/0/run-${of}/artifacts` }, data: { metrics } } })
       }
-      case 'POST /api/2.0/mlflow/registered-models/alias': {
-        const { alias = '', version: to = '', expected_version: expected } = body
-        if (expected !== undefined && this.aliases.get(alias) !== expected) return json({ error_code: 'CONFLICT', message: `${alias} is ${this.aliases.get(alias)}` }, 409)
-        this.aliases.set(alias, to)
-        this.moves.push({ alias, version: to, reason: String(request.headers['x-millrace-reason']) })
-        return json({})
-      }
+      case 'GET /api/2.0/mlflow/model-versions/get-download-uri':
+        return this.versions.has(version) ? json({ artifact_uri: `mlflow-artifacts:/0/run-${version}/artifacts/model` }) : missing(`version ${version}`)
+      case 'POST /api/2.0/mlflow/registered-models/alias':
       case 'DELETE /api/2.0/mlflow/registered-models/alias': {
-        this.aliases.delete(body['alias'] ?? '')
-        this.moves.push({ alias: body['alias'] ?? '', version: null, reason: String(request.headers['x-millrace-reason']) })
+        const { alias = '', version: to, expected_version: expected } = body
+        const now = this.aliases.get(alias)
+        if (now === to) return json({})
+        if (expected !== undefined && (now ?? '') !== expected) return json({ error_code: 'RESOURCE_CONFLICT', message: `${alias} is at ${now}`, code: 'CONFLICT' }, 409)
+        if (to === undefined) this.aliases.delete(alias)
+        else this.aliases.set(alias, to)
+        this.moves.push({ alias, version: to ?? null, reason: decodeURIComponent(String(request.headers['x-millrace-reason'])) })
         return json({})
       }
       case 'GET /feature-views': {

@@ -120,7 +120,7 @@ export class Promotion {
     if (champion === null || champion === version) {
       const reason = `passed the gate as the first version of ${model}`
       if (champion === null && deployment?.shadow.includes(FROZEN)) await registry.setAlias(model, FROZEN, version, reason)
-      if (champion === null) await registry.setAlias(model, alias, version, reason)
+      if (champion === null) await registry.setAlias(model, alias, version, reason, null)
       await db.transaction(async (trx) => {
         await updateCandidate(trx, id, { state: 'promoted', decided_at: this.#now() })
         await trx.updateTable('policies').set({ last_training: this.#now() }).where('model', '=', model).where('last_training', 'is', null).execute()
@@ -155,9 +155,9 @@ export class Promotion {
     const gate = candidate.gates.findLast((one) => one.gate === 'promotion')
     const why = gate?.checks.map((check) => check.rule).join('; ') ?? ''
     let passed = gate?.passed ?? false
-    if (passed && (await registry.aliasVersion(model, this.#alias(model))) !== version) {
+    if (passed) {
       try {
-        await registry.setAlias(model, this.#alias(model), version, `promoted: ${why}`, candidate.champion ?? undefined)
+        await registry.setAlias(model, this.#alias(model), version, `promoted: ${why}`, candidate.champion)
       } catch (error) {
         if (!(error instanceof MillraceError && error.code === 'CONFLICT')) throw error
         passed = false
@@ -169,9 +169,7 @@ export class Promotion {
         await this.#record(candidate, moved, {}, db)
       }
     }
-    if ((await registry.aliasVersion(model, CHALLENGER)) === version) {
-      await registry.removeAlias(model, CHALLENGER, passed ? `promoted to ${this.#alias(model)}` : `refused: ${why}`)
-    }
+    await registry.removeAlias(model, CHALLENGER, version, passed ? `promoted to ${this.#alias(model)}` : `refused: ${why}`)
     await updateCandidate(db.kysely, id, { state: passed ? 'promoted' : 'refused', decided_at: this.#now() })
     return true
   }
