@@ -29,7 +29,7 @@ const TAIL_CHARS = 8000
  * PIPELINE_STAGE_FAILED with the exit code and the last lines it wrote, or CANCELLED when the signal fires; then the whole process group is gone.
  */
 export async function runStageCommands(project: Project, stage: Stage, options: CommandOptions): Promise<void> {
-  const lines = typeof stage.cmd === 'string' ? stage.cmd.split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/).filter((line) => line !== '') : stage.cmd
+  const lines = typeof stage.cmd === 'string' ? stage.cmd.split(/\r\n|[\n\r]/).filter((line) => line !== '') : stage.cmd
   const env = {
     ...process.env, ...options.env,
     PATH: [shimFolder(project), options.env?.PATH ?? process.env.PATH ?? ''].join(delimiter),

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { PyFloat } from '../versioning/formats/py-value.ts'
+import { isPyMap, PyFloat, toPy, type PyMap } from '../versioning/formats/py-value.ts'
 import { temporaryFolder } from '../versioning/testing.ts'
 import { LockFile, type LockEntry } from './lock-file.ts'
 
@@ -65,10 +65,16 @@ test('a lock without stages, or in flow style, gets DVC’s layout', () => {
   }
 })
 
+function toPyMap(value: Readonly<Record<string, unknown>>): PyMap {
+  const map = toPy(value)
+  assert.ok(isPyMap(map))
+  return map
+}
+
 test('params.yaml comes first, other files by name; keys, deps and outs are sorted', () => {
   const { lock, file } = lockOf('')
   const item = (name: string) => ({ name, oid: '0'.repeat(32), size: 1 })
-  lock.set('s', { cmd: 'c', deps: [item('b'), item('a')], outs: [], params: new Map([['a.yaml', new Map([['k', 1]])], ['params.yaml', new Map([['z', 1], ['a', new PyFloat(2)]])]]) })
+  lock.set('s', { cmd: 'c', deps: [item('b'), item('a')], outs: [], params: new Map([['a.yaml', toPyMap({ k: 1 })], ['params.yaml', toPyMap({ z: 1, a: new PyFloat(2) })]]) })
   const keys = [...readFileSync(file, 'utf8').matchAll(/^ +(?:- path: )?([\w.]+)(?=:| *$)/gm)].map((match) => match[1])
   assert.deepEqual(keys.filter((key) => ['a', 'b', 'z', 'k', 'params.yaml', 'a.yaml'].includes(key ?? '')), ['a', 'b', 'params.yaml', 'a', 'z', 'a.yaml', 'k'])
 })

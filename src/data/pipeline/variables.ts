@@ -27,12 +27,10 @@ export class Variables {
 
   /** Adds a `vars` section. Files count from `folder`. Throws DVC_FILE_INVALID for a name that is set twice, or a missing file or key. */
   with(vars: readonly PyValue[], folder: string, where: string): Variables {
-    let next: Variables = this
-    for (const [index, item] of vars.entries()) {
-      if (typeof item === 'string') next = next.#loadFile(item, folder, where)
-      else if (isPyMap(item)) next = next.#merge(item, `${where} vars[${index}]`, where)
-    }
-    return next
+    return vars.reduce<Variables>((names, item, index) => {
+      if (typeof item === 'string') return names.#loadFile(item, folder, where)
+      return isPyMap(item) ? names.#merge(item, `${where} vars[${index}]`, where) : names
+    }, this)
   }
 
   /** For the iterations of `foreach` and `matrix`: these hide others of the same name. */

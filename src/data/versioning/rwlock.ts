@@ -54,11 +54,11 @@ export function claimPaths(tmpDir: string, claim: Claim): () => void {
 }
 
 function refuseCollisions(table: Table, claim: Claim, me: Holder): void {
-  for (const [path, holder] of [...table.write]) {
+  for (const [path, holder] of table.write) {
     if (!isAlive(holder.pid)) table.write.delete(path)
     else if (!same(holder, me)) refuse(path, holder, [...claim.read, ...claim.write])
   }
-  for (const [path, readers] of [...table.read]) {
+  for (const [path, readers] of table.read) {
     const living = readers.filter((reader) => isAlive(reader.pid))
     if (living.length === 0) table.read.delete(path)
     else table.read.set(path, living)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { compareCodePoints, pyEquals, PyFloat, pyFloatRepr, toPy } from './py-value.ts'
 
 test('the repr of a float reads back as the same float', () => {

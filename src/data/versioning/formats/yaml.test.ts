@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { isPyMap, PyFloat, type PyKey, type PyValue } from './py-value.ts'
 import { pyJson } from './py-json.ts'
