@@ -11,7 +11,7 @@ import { buildFeatures } from '../src/data/features/build.ts'
 import { readDefinitions } from '../src/data/features/parse.ts'
 import { logLoss, rocAuc } from '../src/domain/metrics.ts'
 import { readParams } from '../src/cli/params.ts'
-import { fitClassifier, scoreTable, type Classifier } from '../src/training/learners/classifier.ts'
+import { fitTwice, scoreTable, type Classifier } from '../src/training/learners/classifier.ts'
 import { readTrainingTable, selectRows, type TrainingTable } from '../src/training/learners/table.ts'
 
 const REFERENCE = { frozen: { auc: 0.711, logLoss: 0.484 }, retrained: { auc: 0.731, logLoss: 0.475 } }
@@ -26,7 +26,7 @@ interface Score {
 const example = fileURLToPath(new URL('../examples/flights', import.meta.url))
 const project = mkdtempSync(join(tmpdir(), 'millrace-flights-'))
 try {
-  const parameters = readParams(join(example, 'params.yaml')).train.learner
+  const params = readParams(join(example, 'params.yaml'))
   const table = await features()
   const frozen = await score(table, 'frozen', () => table.fit(3))
   const retrained = await score(table, 'retrained', (month) => table.fit(month - 1))
@@ -40,13 +40,19 @@ try {
     const { spec } = await buildFeatures(definitions, definitions.services.get('flight-delay')!, { root: project, out, sample: 1, holdoutDays: 0 })
     const whole = await readTrainingTable(join(out, 'train.parquet'), spec)
     const months = monthsOf(whole)
-    const between = (first: number, last: number): TrainingTable =>
-      selectRows(whole, Array.from(months.keys()).filter((row) => months[row]! >= first && months[row]! <= last))
-    return { between, fit: (last: number) => fitClassifier(spec, between(1, last), parameters) }
+    const rowsWhere = (wanted: (row: number) => boolean): TrainingTable => selectRows(whole, Array.from(months.keys()).filter(wanted))
+    // As `millrace train` does it: the last days choose the number of trees, then everything is learned.
+    const fit = async (last: number): Promise<Classifier> => {
+      const cut = whole.moments[months.lastIndexOf(last)]! - params.features.holdoutDays * 86_400_000
+      const early = rowsWhere((row) => months[row]! <= last && whole.moments[row]! <= cut)
+      const late = rowsWhere((row) => months[row]! <= last && whole.moments[row]! > cut)
+      return (await fitTwice(spec, early, late, params.train.learner)).served
+    }
+    return { month: (month: number) => rowsWhere((row) => months[row] === month), fit }
   }
 
   async function score(
-    from: { between(first: number, last: number): TrainingTable },
+    from: { month(month: number): TrainingTable },
     name: string,
     modelFor: (month: number) => Promise<Classifier>,
   ): Promise<Score[]> {
@@ -55,7 +61,7 @@ try {
     let kept: Classifier | undefined
     for (const month of MONTHS) {
       if (kept === undefined || name !== 'frozen') kept = await modelFor(month)
-      const rows = from.between(month, month)
+      const rows = from.month(month)
       const predicted = scoreTable(kept, rows)
       scores.push({ auc: rocAuc(predicted, rows.labels), logLoss: logLoss(predicted, rows.labels) })
     }
