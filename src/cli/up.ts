@@ -15,8 +15,11 @@ async function up(): Promise<void> {
     if (state !== 'waiting') process.stdout.write(`${new Date().toISOString()}  ${name.padEnd(10)} ${state}${reason === undefined ? '' : `: ${reason}`}\n`)
   })
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
-  await supervisor.start()
-  process.stdout.write(`\nconsole  ${serviceUrl(project.config, 'gateway')}\nCtrl-C stops everything.\n\n`)
-  await interrupted
-  await supervisor.stop()
+  try {
+    await Promise.race([supervisor.start(), interrupted])
+    process.stdout.write(`\nconsole  ${serviceUrl(project.config, 'gateway')}\nCtrl-C stops everything.\n\n`)
+    await interrupted
+  } finally {
+    await supervisor.stop()
+  }
 }

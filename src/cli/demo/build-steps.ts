@@ -1,7 +1,7 @@
 import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { closeWorktree, dataStatus, openProject, openWorktree } from '../../data/versioning/index.ts'
-import { checkout, repro } from '../../data/pipeline/index.ts'
+import { checkout, projectStatus, repro } from '../../data/pipeline/index.ts'
 import { openProjectOutbox } from '../../data/pipeline/project-outbox.ts'
 import { checkContract } from '../../data/validation/index.ts'
 import { accepted, checkedEvent, violations } from '../../domain/contract/index.ts'
@@ -93,5 +93,22 @@ export const trainStep: Step = {
     verify(again.changed === 0, `a second repro runs nothing (it ran ${again.changed} stages)`)
     const metrics: Record<string, number> = JSON.parse(readFileSync(join(project.root, 'metrics.json'), 'utf8'))
     return `AUC ${metrics.auc?.toFixed(3)} on the held-out days; a second repro runs nothing`
+  },
+}
+
+/** The user's own branch, brought up to the last data: what the executions made lies on branches of their own. */
+export const finishStep: Step = {
+  key: 'finish',
+  title: 'Bring the project up to the whole year',
+  run: async (context, report) => {
+    const project = openProject(context.folder.path)
+    await once(context, 'finish', async () => {
+      await repro(project, { onStage: ({ name, state }) => report(`${name} ${state}`) })
+      await commitResults(context.folder.path, 'Train on the whole year')
+    })
+    const changes = projectStatus(project)
+    verify(Object.keys(changes).length === 0, `data and pipeline are up to date (found ${JSON.stringify(changes)})`)
+    const metrics: Record<string, number> = JSON.parse(readFileSync(join(project.root, 'metrics.json'), 'utf8'))
+    return `AUC ${metrics.auc?.toFixed(3)} on the last days of the year; status finds nothing to say`
   },
 }

@@ -69,7 +69,7 @@ async function submitShuffled(context: DemoContext): Promise<void> {
   await context.time.settle()
   const { state, version, error } = await pipelines.get(execution.execution_id)
   verify(state === 'finished' && version !== null, `the execution with shuffled labels finishes (it is ${state}: ${error ?? ''})`)
-  await monitor.submitCandidate({ model: MODEL, version: version ?? '' })
+  await monitor.submitCandidate(MODEL, version ?? '')
   await context.time.settle()
   const candidate = (await monitor.candidates(MODEL)).find((one) => one.version === version)
   verify(candidate?.state === 'refused', `the candidate with shuffled labels is refused (it is ${candidate?.state ?? 'unknown'})`)
@@ -100,11 +100,11 @@ export const watchStep: Step = {
     verify(reports.length >= 39, `there is a report for every week (found ${reports.length})`)
     const drifted = reports.filter(({ drift }) => drift.drifted).length
     const pending = await context.peers.monitor.pendingLabels()
-    verify(pending.total === 0, `every label found its prediction (${pending.total} did not)`)
+    verify(pending.count === 0, `every label found its prediction (${pending.count} did not)`)
     const labelled = reports.reduce((sum, { label_coverage: coverage, rows }) => sum + coverage * rows, 0)
     const rows = reports.reduce((sum, one) => sum + one.rows, 0)
     verify(rows === context.state.sent.predictions, `all ${context.state.sent.predictions} predictions are in the reports (found ${rows})`)
-    const metrics = await (await context.peers.monitorRaw.raw('GET', '/metrics')).text()
+    const metrics = await context.peers.metrics('monitor')
     verify(/millrace_drift_score\{/.test(metrics), 'drift is exposed to Prometheus')
     return `${reports.length} weekly reports, ${drifted} with drift, ${(100 * (labelled / rows)).toFixed(1)} % of predictions labelled`
   },

@@ -19,7 +19,9 @@ export function connect(config: ProjectConfig) {
   const transport = (name: (typeof SERVICE_NAMES)[number]) =>
     createTransport(serviceUrl(config, name), { retryForMs: RETRY_FOR_MS, timeoutMs: 60_000, headers: { 'x-millrace-actor': 'demo' } })
   return {
+    transport,
     control: SERVICE_NAMES.map((name) => ({ name, ...controlClient(transport(name)) })),
+    metrics: async (name: (typeof SERVICE_NAMES)[number]): Promise<string> => (await transport(name).raw('GET', '/metrics')).text(),
     events: eventsClient(transport('gateway')),
     features: featuresClient(transport('features')),
     monitor: monitorClient(transport('monitor')),

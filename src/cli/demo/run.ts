@@ -1,10 +1,11 @@
+import { join } from 'node:path'
 import { Listr } from 'listr2'
 import { readDefinitions } from '../../data/features/parse.ts'
 import { serviceUrl } from '../../platform/config/index.ts'
 import { MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 import type { Supervisor } from '../../platform/supervisor/index.ts'
 import type { Project } from '../project.ts'
-import { trainStep, validateStep, versionStep } from './build-steps.ts'
+import { finishStep, trainStep, validateStep, versionStep } from './build-steps.ts'
 import { type FlightsWorld, openFlightsWorld } from './flights.ts'
 import type { DemoFolder } from './folder.ts'
 import { liveStep, retrainStep, watchStep } from './live-step.ts'
@@ -14,9 +15,8 @@ import { featuresStep, gateStep, serveStep, trackStep } from './serve-steps.ts'
 import { type DemoContext, MODEL, type Step, verify } from './step.ts'
 import { type Summary, meanFigures, monthFigures } from './summary.ts'
 import { timeDriver } from './time.ts'
-import { join } from 'node:path'
 
-const STEPS: readonly Step[] = [versionStep, validateStep, trainStep, featuresStep, trackStep, gateStep, serveStep, liveStep, watchStep, retrainStep]
+const STEPS: readonly Step[] = [versionStep, validateStep, trainStep, featuresStep, trackStep, gateStep, serveStep, liveStep, watchStep, retrainStep, finishStep]
 
 export interface RunOptions {
   readonly folder: DemoFolder

@@ -53,7 +53,7 @@ export const gateStep: Step = {
   key: 'gate',
   title: 'Judge version 1 at the gate',
   run: async (context) => {
-    await context.peers.monitor.submitCandidate({ model: MODEL, version: '1' })
+    await context.peers.monitor.submitCandidate(MODEL, '1')
     await context.time.settle()
     const candidate = (await context.peers.monitor.candidates(MODEL)).find(({ version }) => version === '1')
     verify(candidate?.state === 'promoted', `version 1 passes the gate (it is ${candidate?.state ?? 'unknown'}: ${JSON.stringify(candidate?.gates)})`)

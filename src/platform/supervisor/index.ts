@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { type WriteStream, createWriteStream, mkdirSync } from 'node:fs'
+import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
@@ -35,6 +36,7 @@ export interface ServiceStatus {
 }
 
 const HEALTH_INTERVAL_MS = 50
+const HEALTH_TIMEOUT_MS = 2000
 const STABLE_AFTER_MS = 10_000
 const STOP_PATIENCE_MS = 10_000
 const TAIL_BYTES = 4000
@@ -132,7 +134,8 @@ class Supervised {
         this.#reason = errorMessage(error)
         // A taken port or a wrong configuration will be the same the next time.
         const hopeless = /PORT_TAKEN|CONFIG_INVALID|NOT_WRITABLE|DISK_FULL|MIGRATION_/.test(this.#tail)
-        if (this.#stopping || hopeless || attempt >= START_ATTEMPTS) {
+        if (this.#stopping) throw error
+        if (hopeless || attempt >= START_ATTEMPTS) {
           this.#set('failed')
           throw new MillraceError('SERVICE_FAILED', `${this.name} did not start: ${this.#lastLines() || this.#reason}`)
         }
@@ -159,6 +162,8 @@ class Supervised {
       env: { ...process.env, ...this.#options.environment },
       // The channel tells the child when this process dies; see `disconnect` in cli/serve.ts.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A process group of its own: a terminal's Ctrl-C reaches the supervisor alone, which then stops the services in their order.
+      detached: true,
     })
     this.#child = child
     this.#tail = ''
@@ -208,6 +213,7 @@ class Supervised {
     const child = this.#child
     const deadline = Date.now() + (this.#options.startTimeoutMs ?? 30_000)
     while (Date.now() < deadline) {
+      if (this.#stopping) throw new MillraceError('CANCELLED', `${this.name} was stopped while it started`)
       if (child === undefined || this.#child !== child || child.exitCode !== null || child.signalCode !== null) {
         throw new MillraceError('SERVICE_FAILED', `${this.name} ended before it was healthy`)
       }
@@ -253,12 +259,14 @@ class Supervised {
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
-    await response.arrayBuffer()
-    return response.ok
-  } catch {
-    return false
-  }
+/** Not the global fetch: browsers block some ports, 6566 of the features service among them, and so does fetch. */
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = get(url, { timeout: HEALTH_TIMEOUT_MS, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    asked.on('timeout', () => asked.destroy())
+    asked.on('error', () => resolve(false))
+  })
 }
