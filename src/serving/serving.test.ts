@@ -5,17 +5,9 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type TestService, startForTest } from '../platform/service/testing.ts'
 import { servingService } from './index.ts'
-import { FIXTURES, ROW, type Registry, startRegistry, testConfig } from './testing.ts'
+import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig } from './testing.ts'
 
-const HIGHER = 'deployments: [{model: delay}]\nclock: {simulated: "2013-04-01T00:00:00Z"}\nhttp: {body_limit: 4096}'
-
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
-async function ready(url: string): Promise<void> {
-  await until(async () => (await fetch(`${url}/v2/health/ready`)).status === 200)
-}
+const CONFIG = 'deployments: [{model: delay}]\nclock: {simulated: "2013-04-01T00:00:00Z"}\nhttp: {body_limit: 4096}'
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const EXPECTED = sigmoid(0.1 * Math.log1p(1000) - 0.05 * 14 + 0.02 * 10.5 - 0.4 + 0.5)
@@ -30,7 +22,7 @@ describe('prediction requests', () => {
     registry = await startRegistry(join(folder, 'registry'))
     registry.add('1', join(FIXTURES, 'one'))
     registry.move('champion', '1')
-    service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml: HIGHER }), { projectFolder: join(folder, 'project') })
+    service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml: CONFIG }), { projectFolder: join(folder, 'project') })
     await ready(service.url)
   })
 

@@ -46,7 +46,8 @@ export interface Registry extends Peer {
   /** Versions are folders of model files. */
   readonly add: (version: string, files: string) => void
   readonly move: (alias: string, version: string | null) => void
-  asked: number
+  /** Counts up where models are deleted and made again: a version of the same number is then another. */
+  generation: number
 }
 
 /** What serving asks of tracking: aliases, and artifacts of versions; and the event log that tells of moves. */
@@ -59,9 +60,8 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
     const parameter = (name: string) => url.searchParams.get(name) ?? ''
     switch (url.pathname) {
       case '/api/2.0/mlflow/registered-models/alias': {
-        registry.asked++
         const version = parameter('name') === model ? aliases.get(parameter('alias')) : undefined
-        return version === undefined ? undefined : { model_version: { name: model, version, run_id: `run${version}`, source: 'models', creation_timestamp: 1 } }
+        return version === undefined ? undefined : { model_version: { name: model, version, run_id: `run${version}`, source: 'models', creation_timestamp: registry.generation } }
       }
       case '/api/2.0/mlflow/model-versions/get-download-uri':
         return { artifact_uri: `mlflow-artifacts:/1/${parameter('version')}/artifacts/model` }
@@ -85,7 +85,7 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
   }
   const registry: Registry = {
     ...peer,
-    asked: 0,
+    generation: 1,
     close: async () => {
       for (const wake of waiting) wake()
       await peer.close()
@@ -147,6 +147,15 @@ export async function startFeatures(): Promise<Features> {
     },
   }
   return features
+}
+
+export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+/** Resolves when every deployment of the service answers. */
+export async function ready(url: string): Promise<void> {
+  await until(async () => (await fetch(`${url}/v2/health/ready`)).status === 200)
 }
 
 export function testConfig(options: { readonly tracking?: string; readonly gateway?: string; readonly features?: string; readonly yaml?: string }): ProjectConfig {
