@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { openProjectOutbox } from '../data/pipeline/project-outbox.ts'
+import { projectConfigSchema } from '../domain/config.ts'
+import { parseConfig } from '../platform/config/index.ts'
 
 const project = fileURLToPath(new URL('../../examples/flights', import.meta.url))
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -13,7 +16,9 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 
 function millrace(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, '-C', project, 'contract', ...args], (error, stdout, stderr) => {
+    // The example stays as it is: the events that a check leaves go to the test's own folder.
+    const env = { ...process.env, MILLRACE_STORAGE_FOLDER: folder }
+    execFile(process.execPath, [main, '-C', project, 'contract', ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
     })
   })
@@ -33,6 +38,16 @@ describe('millrace contract', { concurrency: true }, () => {
     assert.match(stdout, /failed {3}hour\.maximum/)
     assert.match(stderr, /CONTRACT_VIOLATED: corrupted\/2013-04\.parquet breaks 15 rules of contracts\/flights\.yaml/)
     assert.equal(JSON.parse(readFileSync(file, 'utf8')).result, 'failed')
+  })
+
+  it('check tells the project what it found', async () => {
+    await millrace('check', 'contracts/flights.yaml', '--data', 'corrupted/2013-04.parquet', '--as-of', '2013-05-01')
+    const outbox = await openProjectOutbox(project, parseConfig(projectConfigSchema, `project: test\nstorage: {folder: '${folder}'}\n`, 'millrace.yaml'))
+    const events = await outbox.readOrWait(0, 100, 0)
+    await outbox.close()
+    const refused = events.find(({ data }) => 'passed' in data && !data.passed)
+    assert.equal(refused?.type, 'dev.millrace.contract.checked')
+    assert.equal(refused?.subject, 'contracts/flights.yaml')
   })
 
   it('check prints the report for machines', async () => {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type Command } from 'commander'
 import { type ContractReport } from '../domain/contract/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
+import { emitProjectEvent } from './project-events.ts'
 
 interface CheckOptions {
   readonly data: readonly string[]
@@ -36,13 +37,14 @@ export function register(program: Command): void {
 async function check(file: string, options: CheckOptions): Promise<void> {
   const asOf = options.asOf === undefined ? new Date() : parseMoment(options.asOf)
   const { checkContract, renderReport, reportMarkdown } = await import('../data/validation/index.ts')
-  const { accepted, violations } = await import('../domain/contract/index.ts')
+  const { accepted, checkedEvent, violations } = await import('../domain/contract/index.ts')
   const report = await checkContract({ contract: file, data: options.data, asOf, ...(options.table === undefined ? {} : { table: options.table }) })
   const json = `${JSON.stringify(report, null, 2)}\n`
   // Written before the verdict is thrown: a refused delivery is when the report is wanted most.
   if (options.report !== undefined) await write(options.report, json)
   if (options.markdown !== undefined) await write(options.markdown, reportMarkdown(report))
   process.stdout.write(options.json ? json : renderReport(report))
+  await emitProjectEvent('dev.millrace.contract.checked', file, checkedEvent(report))
   if (accepted(report)) return
   const broken = violations(report).filter((one) => one.result !== 'warning')
   throw new MillraceError('CONTRACT_VIOLATED', refusal(report, broken.length), {

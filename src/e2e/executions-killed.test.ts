@@ -81,7 +81,7 @@ test('an execution that is killed again and again, wherever it is, makes one run
   writeFileSync(join(project, 'raw.txt'), 'flavors: {a: 1}\n')
   git('-c', 'user.name=t', '-c', 'user.email=t@localhost', 'commit', '--quiet', '--all', '--message', 'other data')
   const { execution_id: id } = await client.start({ key: 'anywhere', model: 'killed', reason: 'test' })
-  for (const delay of [60, 250, 450, 600]) {
+  for (const delay of [60, 120, 180, 240]) {
     await sleep(delay)
     for (const child of running) if (child.spawnargs.includes('pipelines')) await kill(child)
     await serve('pipelines')
