@@ -8,8 +8,8 @@ export interface Grammar {
   readonly attributeAliases?: Readonly<Record<string, string>>
   /** Attributes that may be compared with a list. */
   readonly lists?: readonly string[]
-  /** Attributes by which results may be ordered; absent: all. */
-  readonly orders?: readonly string[]
+  /** Entities by which results may be ordered. */
+  readonly orderedBy: readonly Entity[]
 }
 
 export type Entity = 'attribute' | 'metric' | 'param' | 'tag' | 'dataset'
@@ -54,6 +54,7 @@ export const RUNS: Grammar = {
   attributes: { run_id: 'string', run_name: 'string', user_id: 'string', status: 'string', artifact_uri: 'string', experiment_id: 'string', start_time: 'number', end_time: 'number' },
   attributeAliases: { created: 'start_time', Created: 'start_time', 'run name': 'run_name', 'Run name': 'run_name', 'Run Name': 'run_name' },
   lists: ['run_id'],
+  orderedBy: ['attribute', 'metric', 'param', 'tag'],
 }
 
 export const EXPERIMENTS: Grammar = {
@@ -61,6 +62,7 @@ export const EXPERIMENTS: Grammar = {
   entities: { ...ATTRIBUTE, ...TAG },
   attributes: { name: 'string', experiment_id: 'string', creation_time: 'number', last_update_time: 'number' },
   lists: ['experiment_id'],
+  orderedBy: ['attribute'],
 }
 
 export const REGISTERED_MODELS: Grammar = {
@@ -68,7 +70,7 @@ export const REGISTERED_MODELS: Grammar = {
   entities: { ...ATTRIBUTE, ...TAG },
   attributes: { name: 'string', creation_timestamp: 'number', last_updated_timestamp: 'number' },
   attributeAliases: { timestamp: 'last_updated_timestamp' },
-  orders: ['name', 'last_updated_timestamp', 'creation_timestamp'],
+  orderedBy: ['attribute'],
 }
 
 export const MODEL_VERSIONS: Grammar = {
@@ -76,6 +78,7 @@ export const MODEL_VERSIONS: Grammar = {
   entities: { ...ATTRIBUTE, ...TAG },
   attributes: { name: 'string', run_id: 'string', source_path: 'string', version_number: 'number', creation_timestamp: 'number', last_updated_timestamp: 'number' },
   lists: ['name', 'run_id'],
+  orderedBy: ['attribute'],
 }
 
 export const LOGGED_MODELS: Grammar = {
@@ -93,6 +96,7 @@ export const LOGGED_MODELS: Grammar = {
   },
   attributeAliases: { creation_timestamp_ms: 'creation_timestamp', creation_time: 'creation_timestamp', last_updated_timestamp_ms: 'last_updated_timestamp' },
   lists: ['name', 'model_id', 'model_type', 'status', 'source_run_id'],
+  orderedBy: ['attribute', 'metric', 'param', 'tag'],
 }
 
 /** Type of what a clause compares with. Throws nothing: the parser has checked the key. */
@@ -101,8 +105,8 @@ export function typeOf(grammar: Grammar, entity: Entity, key: string): Attribute
   return entity === 'attribute' ? (grammar.attributes[key] ?? 'string') : 'string'
 }
 
-export function knownKeys(grammar: Grammar, entity: Entity, ordering: boolean): readonly string[] | undefined {
+/** The keys that an entity has; undefined where any may be. */
+export function knownKeys(grammar: Grammar, entity: Entity): readonly string[] | undefined {
   if (entity === 'dataset') return DATASET_KEYS
-  if (entity !== 'attribute') return undefined
-  return (ordering ? grammar.orders : undefined) ?? Object.keys(grammar.attributes)
+  return entity === 'attribute' ? Object.keys(grammar.attributes) : undefined
 }

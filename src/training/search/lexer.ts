@@ -42,6 +42,8 @@ export function lex(source: string, what: string): readonly Token[] {
       const token = quoted(source, at, quote, what)
       tokens.push(token)
       at = token.end
+    } else if (character === '.' && tokens.at(-1)?.end === at && tokens.at(-1)?.kind !== 'operator') {
+      push('.', 1)
     } else if (operator !== undefined) {
       push('operator', operator.length)
     } else if (character === '(' || character === ')' || character === ',') {
@@ -51,7 +53,6 @@ export function lex(source: string, what: string): readonly Token[] {
       const word = number === undefined ? match(WORD, at) : undefined
       if (number !== undefined) push('number', number.length)
       else if (word !== undefined) push('word', word.length)
-      else if (character === '.') push('.', 1)
       else throw searchError(what, source, at, `unexpected ${JSON.stringify(character)}`)
     }
   }

@@ -142,7 +142,8 @@ function identifier(grammar: Grammar, cursor: Cursor, ordering: boolean): { enti
     key = dottedKey(cursor)
   }
   if (entity === 'attribute') key = grammar.attributeAliases?.[key] ?? key
-  const keys = knownKeys(grammar, entity, ordering)
+  if (ordering && !grammar.orderedBy.includes(entity)) throw cursor.fail(at, `one of the ${grammar.orderedBy.join('s, ')}s to order by`)
+  const keys = knownKeys(grammar, entity)
   if (keys !== undefined && !keys.includes(key)) throw cursor.fail(at, `one of the ${entity}s ${keys.join(', ')}`)
   return { entity, key, at }
 }
