@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
@@ -127,6 +127,27 @@ describe('the journal', () => {
     for (const id of ['a', 'b', 'c']) journal.append(lines(id))
     assert.deepEqual(segments(), [0, size, 2 * size].map((start) => `${String(start).padStart(20, '0')}.ndjson`))
     journal.close()
+  })
+
+  test('a batch that the disk takes in part is refused whole, and the next one finds its place when there is room again', async () => {
+    let room = 100
+    const write = (fd: number, bytes: Buffer, from: number): number => {
+      if (room === 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+      const written = writeSync(fd, bytes, from, Math.min(room, bytes.length - from))
+      room -= written
+      return written
+    }
+    const journal = open({ write })
+    journal.append(lines('a'))
+    const { head } = journal
+    assert.throws(() => journal.append(lines('b', 'c', 'd')), { code: 'DISK_FULL', message: /no space/ })
+    assert.equal(journal.head, head)
+    assert.deepEqual(await readAll(journal), ['a'])
+    room = 1000
+    journal.append(lines('e'))
+    assert.deepEqual(await readAll(journal), ['a', 'e'])
+    journal.close()
+    assert.deepEqual(await readAll(open()), ['a', 'e'])
   })
 
   test('offsets that are no line’s are refused', async () => {

@@ -14,6 +14,8 @@ export interface JournalOptions {
   readonly durability: 'process' | 'power'
   /** A segment that has reached this many bytes is closed and the next one begun. */
   readonly segmentBytes?: number
+  /** How bytes are written, as `fs.writeSync` does; a test gives one that fails as a full disk does. */
+  readonly write?: (fd: number, bytes: Buffer, from: number) => number
   /** Told of a segment whose end was torn, at `open`. */
   readonly onRecovery?: (recovery: Recovery) => void
 }
@@ -94,7 +96,8 @@ export class Journal {
       if (this.#dirty) this.#undo()
       const segment = this.#current()
       if (this.#head - segment.start >= (this.#options.segmentBytes ?? DEFAULT_SEGMENT_BYTES)) this.#rotate()
-      for (let at = 0; at < lines.length; ) at += writeSync(this.#fd, lines, at)
+      const write = this.#options.write ?? writeSync
+      for (let at = 0; at < lines.length; ) at += write(this.#fd, lines, at)
     } catch (error) {
       this.#dirty = true
       this.#tryUndo()

@@ -26,7 +26,8 @@ export interface LookupObserver {
   readonly failed: (rows: number, reason: string) => void
 }
 
-const CALLS_AT_ONCE = 4
+/** Few, so that requests go together; more than one, so that a call that hangs does not hold up all others until its deadline. */
+const CALLS_AT_ONCE = 2
 
 /**
  * Online features for requests, one call for all that came in the same turn of the event loop or while the calls under way were. A
