@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { JournalRecord } from '../../api/serving.ts'
 import { type Database, openDatabase } from '../../platform/db/index.ts'
+import { readCurrent } from '../drift/current.ts'
 import { readAnswers } from '../performance/answers.ts'
 import { pendingLabels, storeLabels } from '../performance/labels.ts'
 import { type MonitorSchema, migrations } from '../tables.ts'
@@ -108,5 +109,14 @@ test('only labels known by the moment asked for are joined', async () => {
   })
   assert.deepEqual((await readAnswers(db.kysely, 'm', always, Date.parse('2013-04-01T23:59:59Z'))).labels, [NaN])
   assert.deepEqual((await readAnswers(db.kysely, 'm', always, Date.parse('2013-04-02T00:00:00Z'))).labels, [1])
+  await db.close()
+})
+
+test('a value that stood in for a feature that did not come in time counts as missing', async () => {
+  const db = await open()
+  const record = { ...prediction('a'), features: { hour: 7, weather__temp: 12.5, temp: 3 }, missing: ['weather:temp'] }
+  await db.transaction((trx) => storeRecords(trx, [record], 0, 10))
+  const { columns } = await readCurrent(db.kysely, 'm', always)
+  assert.deepEqual(Object.fromEntries(columns), { hour: [7], weather__temp: [null], temp: [null] })
   await db.close()
 })

@@ -43,7 +43,7 @@ export async function storeRecords(trx: Trx, records: readonly JournalRecord[], 
     if (answered && request.version === null) {
       request.version = record.version
       if (request.pid < state.next_pid) completed.push(request)
-      const features = record.features ?? {}
+      const features = observedFeatures(record)
       const names = JSON.stringify(Object.keys(features))
       const columnsId = columns.get(names) ?? (await findColumnsId(trx, names))
       columns.set(names, columnsId)
@@ -59,6 +59,13 @@ export async function storeRecords(trx: Trx, records: readonly JournalRecord[], 
   await joinEarlierLabels(trx, fresh)
   await trx.updateTable('ingest').set({ journal_offset: to, next_pid: nextPid }).where('id', '=', 1).execute()
   return true
+}
+
+/** A value that only stands in for one that the store did not give in time was not observed: it counts as missing. */
+function observedFeatures({ features = {}, missing = [] }: JournalRecord): NonNullable<JournalRecord['features']> {
+  if (missing.length === 0) return features
+  const absent = new Set(missing.flatMap((reference) => [reference, reference.replace(':', '__'), reference.slice(reference.indexOf(':') + 1)]))
+  return Object.fromEntries(Object.entries(features).map(([name, value]) => [name, absent.has(name) ? null : value]))
 }
 
 async function knownRequests(trx: Trx, records: readonly JournalRecord[]): Promise<Map<string, RequestRow>> {
