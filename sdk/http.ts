@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { Agent, type Dispatcher, request } from 'undici'
 
 /** What a Millrace service answered when it was not a success: the problem's code and detail, or the protocol's own message. */
@@ -54,12 +55,17 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
 
   const once = async (method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> => {
     const { body, query } = options
-    const bytes = body instanceof Uint8Array || typeof body === 'string'
+    const raw = rawBody(body)
     const timeout = AbortSignal.timeout(options.timeoutMs ?? defaults.timeoutMs ?? 30_000)
     const response = await request(`${base}${path}${query ? queryString(query) : ''}`, {
       method: method as Dispatcher.HttpMethod,
-      headers: { ...(body === undefined || bytes ? {} : { 'content-type': 'application/json' }), ...defaults.headers, ...options.headers },
-      ...(body === undefined ? {} : { body: bytes ? body : JSON.stringify(body) }),
+      headers: {
+        ...(body === undefined || raw !== undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body instanceof Blob ? { 'content-length': String(body.size) } : {}),
+        ...defaults.headers,
+        ...options.headers,
+      },
+      ...(body === undefined ? {} : { body: raw ?? JSON.stringify(body) }),
       signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
       dispatcher: agent,
     })
@@ -73,7 +79,7 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
       try {
         return await read(await once(method, path, options))
       } catch (error) {
-        if (!mayRetry(error, options.signal) || Date.now() + pause > deadline) throw error
+        if (options.body instanceof ReadableStream || !mayRetry(error, options.signal) || Date.now() + pause > deadline) throw error
         await new Promise((resolve) => setTimeout(resolve, pause))
       }
     }
@@ -83,6 +89,13 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
     raw: (method, path, options = {}) => answered(method, path, options, (response) => Promise.resolve(asResponse(response))),
     json: <T>(method: string, path: string, options: RequestOptions = {}): Promise<T> => answered(method, path, options, async ({ body }) => (await body.json()) as T),
   }
+}
+
+/** What goes over the wire as it is; undefined for what is to be JSON. */
+function rawBody(body: unknown): Uint8Array | string | Readable | undefined {
+  if (body instanceof Uint8Array || typeof body === 'string') return body
+  const stream = body instanceof Blob ? body.stream() : body
+  return stream instanceof ReadableStream ? Readable.from(stream) : undefined
 }
 
 /** The standard's own type, so that a caller reads, or streams, as with fetch. */

@@ -38,7 +38,7 @@ export const trackStep: Step = {
   title: 'Track the run, register the model',
   run: async (context) => {
     const { run_id: runId, version } = await trackProject(openProject(context.folder.path), context.peers.tracking, { experiment: MODEL, model: MODEL })
-    const { run } = await context.peers.tracking.getRun(runId)
+    const run = await context.peers.tracking.getRun(runId)
     const metrics: Record<string, number> = JSON.parse(readFileSync(join(context.folder.path, 'metrics.json'), 'utf8'))
     const logged = new Map((run.data.metrics ?? []).map(({ key, value }) => [key, value]))
     verify(logged.get('log_loss') === metrics.log_loss, `run ${runId} has the log loss of metrics.json`)
