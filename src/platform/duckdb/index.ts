@@ -38,7 +38,7 @@ export class DuckDb {
     const spill = join(tmpdir(), `millrace-duckdb-${randomUUID()}`)
     const instance = await DuckDBInstance.create(':memory:', { memory_limit: limits.memory, threads: String(limits.threads), temp_directory: spill })
     const database = new DuckDb(instance, await instance.connect(), spill)
-    for (const setting of [`TimeZone = 'UTC'`, 'autoinstall_known_extensions = false', 'preserve_insertion_order = false', "allocator_flush_threshold = '4MB'"]) await database.run(`SET ${setting}`)
+    for (const setting of [`TimeZone = 'UTC'`, 'autoinstall_known_extensions = false', "allocator_flush_threshold = '4MB'"]) await database.run(`SET ${setting}`)
     return database
   }
 
@@ -103,7 +103,7 @@ interface Column {
 }
 
 class NumberColumn implements Column {
-  readonly #parts: Float64Array[] = []
+  #parts: Float64Array[] = []
 
   add(vector: DuckDBVector, rows: number): void {
     const part = new Float64Array(rows)
@@ -121,6 +121,8 @@ class NumberColumn implements Column {
       whole.set(part, at)
       at += part.length
     }
+    // Given back before the next column is put together.
+    this.#parts = []
     return whole
   }
 }

@@ -23,10 +23,9 @@ export async function readTrainingTable(file: string, spec: FeatureSpec): Promis
     const name = identifier(column.includes(':') ? fullFeatureName(column) : column)
     columns.push(`CAST(${name} AS ${categories.has(column) ? 'VARCHAR' : 'DOUBLE'}) AS ${name}`)
   }
-  const database = await DuckDb.open()
+  const database = await DuckDb.open({ memory: '128MB', threads: 1 })
   let table: FeatureTable & { numbers(column: string): Float64Array }
   try {
-    await database.run('SET preserve_insertion_order = true')
     table = await database.columns(`SELECT ${columns.join(', ')} FROM read_parquet(${literal(file)})`)
   } finally {
     database.close()

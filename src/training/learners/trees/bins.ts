@@ -14,8 +14,10 @@ export interface BinnedMatrix {
   /** Per column, ascending: bin b holds `thresholds[b − 1] < value ≤ thresholds[b]`, the last bin the rest. */
   readonly thresholds: readonly Float32Array[]
   readonly offsets: Int32Array
-  /** Row by row, `slots[row * columns + j]`: the slot of that value. */
+  /** Row by row, `slots[row * columns + j]`: the slot of that value. Histograms read it, a row at a time. */
   readonly slots: Uint16Array | Uint32Array
+  /** The same column by column, `bins[j][row]`, less the column's offset. Partitions read it: one column, its rows in ascending order. */
+  readonly bins: readonly Uint8Array[]
 }
 
 /** Quantiles of so many rows are as good as of all. */
@@ -33,16 +35,24 @@ export function slotMatrix(matrix: Matrix, thresholds: readonly Float32Array[]):
   for (let j = 0; j < width; j++) offsets[j + 1] = offsets[j]! + thresholds[j]!.length + 2
   const total = offsets[width]!
   const slots = total <= 65536 ? new Uint16Array(matrix.rows * width) : new Uint32Array(matrix.rows * width)
-  for (let j = 0; j < width; j++) fillSlots(slots, matrix.columns[j]!, thresholds[j]!, offsets[j]!, j, width)
-  return { rows: matrix.rows, columns: width, thresholds, offsets, slots }
+  const bins = thresholds.map((cuts, j) => binColumn(matrix.columns[j]!, cuts))
+  for (let j = 0; j < width; j++) {
+    const offset = offsets[j]!
+    const column = bins[j]!
+    for (let row = 0, at = j; row < column.length; row++, at += width) slots[at] = offset + column[row]!
+  }
+  return { rows: matrix.rows, columns: width, thresholds, offsets, slots, bins }
 }
 
-function fillSlots(slots: Uint16Array | Uint32Array, column: Float32Array, thresholds: Float32Array, offset: number, j: number, width: number): void {
-  const missing = offset + thresholds.length + 1
-  for (let row = 0, at = j; row < column.length; row++, at += width) {
+/** At most 255 bins and one for missing values: they fit a byte. */
+function binColumn(column: Float32Array, thresholds: Float32Array): Uint8Array {
+  const bins = new Uint8Array(column.length)
+  const missing = thresholds.length + 1
+  for (let row = 0; row < column.length; row++) {
     const value = column[row]!
-    slots[at] = value === value ? offset + binOf(thresholds, value) : missing
+    bins[row] = value === value ? binOf(thresholds, value) : missing
   }
+  return bins
 }
 
 /** The first bin whose threshold is not below `value`. */

@@ -1,6 +1,6 @@
 import type { BinnedMatrix } from './bins.ts'
 import type { TreeParameters } from './parameters.ts'
-import { findSplit, leafValue, STRIDE, unpackedCount, unpackedHessian, type Packing, type Split, type Totals } from './split.ts'
+import { findSplit, leafValue, STRIDE, unpackedCount, unpackedHessian, type Derivatives, type Packing, type Split, type Totals } from './split.ts'
 import type { Tree } from './tree.ts'
 
 interface Leaf {
@@ -15,8 +15,7 @@ interface Leaf {
 
 interface Work {
   readonly rows: Int32Array
-  readonly gradients: Float64Array
-  readonly packed: Float64Array
+  readonly values: Float64Array
   readonly packing: Packing
   readonly features: Int32Array
 }
@@ -35,20 +34,18 @@ export class TreeGrower {
   }
 
   /**
-   * A tree that fits the gradients of `rows` (reordered in place, so that each leaf's rows lie together), using `features` only.
-   * `packed` holds each row's hessian and count in the given packing. `onLeaf` is called with every leaf's value and range of `rows`.
+   * A tree that fits the derivatives of `rows` (ascending; reordered in place, so that each leaf's rows lie together), using `features` only. `onLeaf` is called with every leaf's value and range of `rows`.
    */
   grow(
     rows: Int32Array,
-    gradients: Float64Array,
-    packed: Float64Array,
-    packing: Packing,
+    derivatives: Derivatives,
     features: Int32Array,
     onLeaf: (value: number, start: number, end: number) => void,
   ): Tree {
     const { num_leaves: limit, lambda_l1: l1, lambda_l2: l2, learning_rate: rate } = this.#parameters
     const tree = emptyTree(2 * limit - 1)
-    const work: Work = { rows, gradients, packed, packing, features }
+    const { values, packing } = derivatives
+    const work: Work = { rows, values, packing, features }
     const root = this.#histogramOf(work, 0, rows.length)
     const leaves: Leaf[] = [this.#leaf(work, 0, 0, 0, this.#totalsOf(root, work), root)]
     let nodes = 1
@@ -119,18 +116,17 @@ export class TreeGrower {
 
   /** Puts the rows that go left before the others, both in their old order, and returns how many go left. */
   #partition(leaf: Leaf, split: Split, rows: Int32Array): number {
-    const { slots, columns, offsets } = this.#matrix
     const scratch = this.#scratch
-    const { feature } = split
-    const missing = offsets[feature + 1]! - 1
-    const lastLeft = offsets[feature]! + split.bin
+    const bins = this.#matrix.bins[split.feature]!
+    const missing = this.#matrix.thresholds[split.feature]!.length + 1
+    const { bin: lastLeft, missingLeft } = split
     const end = leaf.start + leaf.totals.count
     let kept = leaf.start
     let moved = 0
     for (let i = leaf.start; i < end; i++) {
       const row = rows[i]!
-      const slot = slots[row * columns + feature]!
-      if (slot === missing ? split.missingLeft : slot <= lastLeft) rows[kept++] = row
+      const bin = bins[row]!
+      if (bin === missing ? missingLeft : bin <= lastLeft) rows[kept++] = row
       else scratch[moved++] = row
     }
     rows.set(scratch.subarray(0, moved), kept)
@@ -180,11 +176,11 @@ function bestLeaf(leaves: readonly Leaf[]): number | undefined {
 
 function addAllColumns(histogram: Float64Array, matrix: BinnedMatrix, work: Work, start: number, end: number): void {
   const { columns, slots } = matrix
-  const { rows, gradients, packed } = work
+  const { rows, values } = work
   for (let i = start; i < end; i++) {
     const row = rows[i]!
-    const gradient = gradients[row]!
-    const rest = packed[row]!
+    const gradient = values[2 * row]!
+    const rest = values[2 * row + 1]!
     const from = row * columns
     const to = from + columns
     for (let k = from; k < to; k++) {
@@ -197,11 +193,11 @@ function addAllColumns(histogram: Float64Array, matrix: BinnedMatrix, work: Work
 
 function addSomeColumns(histogram: Float64Array, matrix: BinnedMatrix, work: Work, start: number, end: number): void {
   const { columns, slots } = matrix
-  const { rows, gradients, packed, features } = work
+  const { rows, values, features } = work
   for (let i = start; i < end; i++) {
     const row = rows[i]!
-    const gradient = gradients[row]!
-    const rest = packed[row]!
+    const gradient = values[2 * row]!
+    const rest = values[2 * row + 1]!
     const from = row * columns
     for (let k = 0; k < features.length; k++) {
       const at = slots[from + features[k]!]! * STRIDE

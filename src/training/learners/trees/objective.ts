@@ -1,13 +1,14 @@
 import { MillraceError } from '../../../platform/errors/index.ts'
 import type { TreeParameters } from './parameters.ts'
+import { pack, packingFor, type Derivatives } from './split.ts'
 
 /** What boosting minimises. Scores lie output by output: `scores[k * rows + row]`; with several outputs each iteration grows one tree for each. */
 export interface Objective {
   readonly outputs: number
   /** The best constant score of each output. */
   readonly initial: Float64Array
-  /** Gradient and hessian of the weighted loss with respect to output k's score. */
-  gradients(scores: Float64Array, k: number, gradients: Float64Array, hessians: Float64Array): void
+  /** First and second derivative of the weighted loss with respect to output k's score. Overwritten by the next call. */
+  derivatives(scores: Float64Array, k: number): Derivatives
   /** Mean weighted loss of other rows: log loss, or half the squared error. */
   loss(scores: Float64Array, labels: Float64Array, weights: Float64Array | undefined): number
 }
@@ -34,6 +35,15 @@ function weightedMean(labels: Float64Array, weights: Float64Array | undefined, v
   return sum / total
 }
 
+/** Packs the hessians, in place, by the largest of them: where all are small (a rare class) none may be rounded away. */
+function packed(values: Float64Array): Derivatives {
+  let highest = 0
+  for (let at = 1; at < values.length; at += 2) if (values[at]! > highest) highest = values[at]!
+  const packing = packingFor(values.length / 2, highest)
+  for (let at = 1; at < values.length; at += 2) values[at] = pack(values[at]!, packing)
+  return { values, packing }
+}
+
 /** Keeps the initial score finite where all labels are the same. */
 const EDGE = 1e-7
 
@@ -42,17 +52,19 @@ export function sigmoid(score: number): number {
 }
 
 function binary(labels: Float64Array, weights: Float64Array | undefined): Objective {
+  const values = new Float64Array(2 * labels.length)
   const rate = Math.min(1 - EDGE, Math.max(EDGE, weightedMean(labels, weights, (label) => label)))
   return {
     outputs: 1,
     initial: Float64Array.of(Math.log(rate / (1 - rate))),
-    gradients(scores, _k, gradients, hessians) {
+    derivatives(scores) {
       for (let row = 0; row < labels.length; row++) {
         const weight = weights === undefined ? 1 : weights[row]!
         const p = sigmoid(scores[row]!)
-        gradients[row] = weight * (p - labels[row]!)
-        hessians[row] = weight * p * (1 - p)
+        values[2 * row] = weight * (p - labels[row]!)
+        values[2 * row + 1] = weight * p * (1 - p)
       }
+      return packed(values)
     },
     loss: logisticLoss,
   }
@@ -81,15 +93,17 @@ function logisticLoss(scores: Float64Array, labels: Float64Array, weights: Float
 }
 
 function regression(labels: Float64Array, weights: Float64Array | undefined): Objective {
+  const values = new Float64Array(2 * labels.length)
   return {
     outputs: 1,
     initial: Float64Array.of(weightedMean(labels, weights, (label) => label)),
-    gradients(scores, _k, gradients, hessians) {
+    derivatives(scores) {
       for (let row = 0; row < labels.length; row++) {
         const weight = weights === undefined ? 1 : weights[row]!
-        gradients[row] = weight * (scores[row]! - labels[row]!)
-        hessians[row] = weight
+        values[2 * row] = weight * (scores[row]! - labels[row]!)
+        values[2 * row + 1] = weight
       }
+      return packed(values)
     },
     loss(scores, given, givenWeights) {
       let sum = 0
@@ -113,6 +127,7 @@ function multiclass(labels: Float64Array, weights: Float64Array | undefined): Ob
   )
   // Friedman's factor for K one-against-rest trees sharing one softmax.
   const factor = outputs / Math.max(1, outputs - 1)
+  const values = new Float64Array(2 * rows)
   const logSum = (scores: Float64Array, count: number, row: number): number => {
     let top = -Infinity
     for (let k = 0; k < outputs; k++) top = Math.max(top, scores[k * count + row]!)
@@ -123,13 +138,14 @@ function multiclass(labels: Float64Array, weights: Float64Array | undefined): Ob
   return {
     outputs,
     initial,
-    gradients(scores, k, gradients, hessians) {
+    derivatives(scores, k) {
       for (let row = 0; row < rows; row++) {
         const weight = weights === undefined ? 1 : weights[row]!
         const p = Math.exp(scores[k * rows + row]! - logSum(scores, rows, row))
-        gradients[row] = weight * (p - (labels[row] === k ? 1 : 0))
-        hessians[row] = weight * factor * p * (1 - p)
+        values[2 * row] = weight * (p - (labels[row] === k ? 1 : 0))
+        values[2 * row + 1] = weight * factor * p * (1 - p)
       }
+      return packed(values)
     },
     loss(scores, given, givenWeights) {
       let sum = 0

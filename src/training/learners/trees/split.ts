@@ -14,6 +14,12 @@ export interface Packing {
   readonly unit: number
 }
 
+/** Gradient and packed hessian of every row, one behind the other (`[2 * row]`, `[2 * row + 1]`): a row that is visited is fetched once. */
+export interface Derivatives {
+  readonly values: Float64Array
+  readonly packing: Packing
+}
+
 /** Leaves room for `rows` rows of hessians up to `highest`: 14 bits a hessian at 300,000 rows. */
 export function packingFor(rows: number, highest: number): Packing {
   const countBits = Math.ceil(Math.log2(rows + 1))

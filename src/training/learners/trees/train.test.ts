@@ -8,7 +8,7 @@ import { featureImportance, predictProbability, predictScores, type TreeModel } 
 import { sigmoid } from './objective.ts'
 import { parseTreeParameters } from './parameters.ts'
 import { trainTrees, type LabelledMatrix } from './train.ts'
-import { walkSlots, walkTree } from './tree.ts'
+import { walkBins, walkTree } from './tree.ts'
 
 /** An interaction, a bend, a missing value that means something, and noise. */
 function synthetic(seed: number, rows: number): LabelledMatrix & { truth: Float64Array } {
@@ -91,7 +91,7 @@ test('bins and raw values send every row the same way', async () => {
       const binned = binMatrix(training.matrix, maxBins)
       for (const tree of model.trees) {
         for (let row = 0; row < 200; row++) {
-          assert.equal(walkTree(tree, training.matrix.columns, row), walkSlots(tree, binned.slots, row * 4, binned.offsets))
+          assert.equal(walkTree(tree, training.matrix.columns, row), walkBins(tree, binned.bins, binned.thresholds, row))
         }
       }
     }),

@@ -5,7 +5,7 @@
 export interface Tree {
   readonly feature: Int32Array
   readonly threshold: Float32Array
-  /** The threshold as a bin of the training matrix: left if slot − offset ≤ bin. */
+  /** The threshold as a bin of the training matrix: left if the row's bin is at most it. */
   readonly bin: Int32Array
   readonly left: Int32Array
   readonly right: Int32Array
@@ -28,13 +28,13 @@ export function walkTree(tree: Tree, columns: readonly Float32Array[], row: numb
   return tree.value[node]!
 }
 
-/** The same for one row of slots (`offsets` and `slots` of a BinnedMatrix). */
-export function walkSlots(tree: Tree, slots: Uint16Array | Uint32Array, start: number, offsets: Int32Array): number {
+/** The same for one row of bins (`bins` and `thresholds` of a BinnedMatrix). */
+export function walkBins(tree: Tree, bins: readonly Uint8Array[], thresholds: readonly Float32Array[], row: number): number {
   let node = 0
   for (let feature = tree.feature[0]!; feature >= 0; feature = tree.feature[node]!) {
-    const slot = slots[start + feature]!
-    const missing = slot === offsets[feature + 1]! - 1
-    const goesLeft = missing ? tree.missingLeft[node] === 1 : slot - offsets[feature]! <= tree.bin[node]!
+    const bin = bins[feature]![row]!
+    const missing = bin === thresholds[feature]!.length + 1
+    const goesLeft = missing ? tree.missingLeft[node] === 1 : bin <= tree.bin[node]!
     node = goesLeft ? tree.left[node]! : tree.right[node]!
   }
   return tree.value[node]!
