@@ -39,9 +39,9 @@ async function track(options: TrackOptions): Promise<void> {
     process.stdout.write(`${JSON.stringify(tracked)}\n`)
     return
   }
-  process.stdout.write(`run_id   ${tracked.run_id}\n`)
-  if (tracked.version !== null) process.stdout.write(`version  ${tracked.version} of ${options.register ?? ''}\n`)
-  process.stdout.write(`${address}/#/experiments/${tracked.experiment_id}/runs/${tracked.run_id}\n`)
+  process.stdout.write(`run_id    ${tracked.run_id}\n`)
+  if (tracked.version !== null) process.stdout.write(`version   ${tracked.version} of ${options.register ?? ''}\n`)
+  process.stdout.write(`tracking  ${address}\n`)
 }
 
 function trackingAddress(given: string | undefined): string | undefined {

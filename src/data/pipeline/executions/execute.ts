@@ -4,7 +4,7 @@ import { commitPaths, setBranch } from '../../../platform/git/repository.ts'
 import { toPy } from '../../versioning/formats/py-value.ts'
 import { closeWorktree, openProject, openWorktree, type Project } from '../../versioning/index.ts'
 import { checkout, repro, setParams } from '../index.ts'
-import { readDataVersions, readPipelineState, stageNames, trackState, type RunTracking } from '../track/index.ts'
+import { readDataVersions, readPipelineState, stageNames, trackState, type PipelineState, type RunTracking } from '../track/index.ts'
 import { stageFailure, trackingFailure } from './failure.ts'
 import { logFile } from './service.ts'
 import { StageLog } from './stage-log.ts'
@@ -51,7 +51,10 @@ export function createExecutor(options: ExecutorOptions) {
 
 async function open(main: Project, execution: ExecutionRow, folder: string): Promise<Project> {
   try {
-    return await openWorktree(main, execution.result_commit ?? execution.commit, folder)
+    const worktree = await openWorktree(main, execution.result_commit ?? execution.commit, folder)
+    // What was committed before has to be fetched again, should the worktree have been lost meanwhile.
+    if (execution.result_commit !== null) checkoutData(worktree)
+    return worktree
   } catch (error) {
     throw stageFailure(error, undefined)
   }
@@ -117,10 +120,19 @@ function isLocked(error: unknown): boolean {
   return error instanceof MillraceError && error.code === 'DVC_LOCKED'
 }
 
+function stateOf(worktree: Project): PipelineState {
+  try {
+    return readPipelineState(worktree)
+  } catch (error) {
+    throw stageFailure(error, undefined)
+  }
+}
+
 async function track({ tracking }: ExecutorOptions, worktree: Project, execution: ExecutionRow, commit: string): Promise<{ run_id: string; version: string }> {
   const { execution_id: id, model, reason, key } = execution
+  const state = stateOf(worktree)
   try {
-    const { run_id, version } = await trackState(tracking, readPipelineState(worktree), {
+    const { run_id, version } = await trackState(tracking, state, {
       experiment: model,
       runName: `execution-${id.slice(0, 8)}`,
       identity: { key: EXECUTION_TAG, value: id },

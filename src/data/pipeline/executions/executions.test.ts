@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { controlClient } from '../../../../sdk/control.ts'
 import { ApiError, createTransport } from '../../../../sdk/http.ts'
 import { pipelinesClient } from '../../../../sdk/pipelines.ts'
@@ -43,6 +44,13 @@ async function withService(
 const eventsOf = async (service: TestService): Promise<readonly MillraceEvent[]> =>
   (await createTransport(service.url).json<{ events: readonly MillraceEvent[] }>('GET', '/-/outbox')).events
 const git = (folder: string, ...args: string[]): string => execFileSync('git', args, { cwd: folder, encoding: 'utf8' }).trim()
+
+/** They are removed once the end of the execution is on disk. */
+async function noWorktrees(folder: string): Promise<void> {
+  const gone = (): boolean => readdirSync(join(folder, '.millrace/pipelines/worktrees')).length === 0 && git(folder, 'worktree', 'list').split('\n').length === 1
+  for (let attempt = 0; attempt < 250 && !gone(); attempt++) await sleep(20)
+  assert.ok(gone(), 'the worktree is removed')
+}
 
 test('an execution runs the committed pipeline, logs the run, registers the version and commits what came out', async () => {
   const { project, commit, md5 } = pipelineProject()
@@ -85,8 +93,7 @@ test('an execution runs the committed pipeline, logs the run, registers the vers
     assert.deepEqual(git(project.root, 'show', '--name-only', '--format=', String(done.result_commit)).split('\n'), ['.gitignore', 'dvc.lock', 'metrics.json', 'params.yaml', 'plots/training.json'])
     assert.equal(git(project.root, 'rev-parse', 'HEAD'), commit, "the user's branch stays")
     assert.equal(git(project.root, 'status', '--porcelain'), statusBefore, "the user's files stay")
-    assert.deepEqual(readdirSync(join(project.root, '.millrace/pipelines/worktrees')), [])
-    assert.equal(git(project.root, 'worktree', 'list').split('\n').length, 1)
+    await noWorktrees(project.root)
 
     assert.match(await client.log(done.execution_id), /prepared[^]*trained with lr 0.25/)
     const events = await eventsOf(service)
@@ -129,7 +136,7 @@ test('a stage that fails ends the execution with its last words; a broken contra
     assert.equal(tracking.versions.some(({ name }) => name === 'm3'), false)
     const last = (await eventsOf(service)).at(-1)
     assert.deepEqual([last?.type, last?.data], ['dev.millrace.execution.failed', { execution_id: failed.execution_id, stage: 'prepare', reason: failed.error }])
-    assert.deepEqual(readdirSync(join(project.root, '.millrace/pipelines/worktrees')), [])
+    await noWorktrees(project.root)
   })
   const refused = pipelineProject({ 'prepare.cjs': "console.error('millrace: CONTRACT_VIOLATED: data/raw breaks 2 rules of contracts/a.yaml'); process.exit(65)\n" })
   await withService(refused.project.root, async (client) => {
@@ -164,6 +171,23 @@ test('a service that is stopped in the middle of a stage goes on with the same e
   } finally {
     delete process.env.FLAGS
   }
+})
+
+test('an execution waits for a tracking service that is away, and fails where it refuses', async () => {
+  const { project } = pipelineProject()
+  await withService(project.root, async (client) => {
+    tracking.away = true
+    const { execution_id: id } = await client.start({ key: 'away', model: 'm5', reason: 'drift' })
+    await reach(client, id, ({ result_commit: commit }) => commit !== null)
+    assert.equal((await client.get(id)).state, 'running')
+    tracking.away = false
+    assert.equal((await reach(client, id, ended)).version, '1')
+  })
+  const modelless = pipelineProject({ 'train.cjs': readFileSync(join(project.root, 'train.cjs'), 'utf8').replace('model/MLmodel', 'model/other') })
+  await withService(modelless.project.root, async (client) => {
+    const failed = await reach(client, (await client.start({ key: 'none', model: 'm5', reason: 'drift' })).execution_id, ended)
+    assert.match(failed.error ?? '', /PIPELINE_OUTPUT_MISSING: there is no model to register as m5/)
+  })
 })
 
 test('what is asked wrongly is refused by name', async () => {

@@ -21,12 +21,14 @@ export function stageFailure(error: unknown, stage: string | undefined): Executi
 
 const UNREACHABLE = new Set([502, 503, 504])
 
-/** Tracking being away passes; an answer that refuses does not. */
+/** Tracking being away passes: that error is given back, to be tried again. Whatever else happens would happen again. */
 export function trackingFailure(error: unknown): unknown {
   if (error instanceof ApiError) {
     return UNREACHABLE.has(error.status) ? error : new ExecutionFailed(`logging the run: tracking answered ${error.status} ${error.code}: ${error.message}`)
   }
-  const away = error instanceof TypeError || (error instanceof DOMException && error.name === 'TimeoutError')
+  // fetch's own error for a connection that was refused or lost has the system's error as its cause.
+  const away = (error instanceof TypeError && error.cause !== undefined) || (error instanceof DOMException && error.name === 'TimeoutError')
   if (away) return error
-  return error instanceof MillraceError ? new ExecutionFailed(`logging the run: ${error.code}: ${error.message}`) : error
+  const code = error instanceof MillraceError ? `${error.code}: ` : ''
+  return new ExecutionFailed(`logging the run: ${code}${errorMessage(error)}`)
 }
