@@ -60,7 +60,7 @@ export async function runSteps({ folder, project, supervisor, begun, signal }: R
       ...STEPS.map((step) => ({
         title: step.title,
         task: async (_: unknown, task: { title: string; output: string }) => {
-          if (signal.aborted) return
+          if (signal.aborted) throw new MillraceError('CANCELLED', 'interrupted; the same command goes on from here')
           const start = Date.now()
           const figure = await step.run(context, (progress) => {
             task.output = progress

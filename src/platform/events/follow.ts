@@ -81,7 +81,12 @@ export function followEvents<S extends EventsSchema>(options: FollowOptions<S>):
 
   return {
     waitingFor: async () => {
-      const head = await options.fetchHead()
+      let head: number
+      try {
+        head = await options.fetchHead()
+      } catch (error) {
+        return [`the event log, which cannot be reached: ${errorMessage(error)}`]
+      }
       return position !== undefined && position >= head ? [] : [`events ${(position ?? 0) + 1} to ${head}`]
     },
     stop: async () => {
