@@ -1,7 +1,10 @@
 import type { JournalRecord } from '../../api/serving.ts'
 import type { FeatureBuilder } from '../../domain/feature-builder.ts'
 
-/** Writes the JSON of journal records, without the closing brace, as `LineBuffer.add` takes it. By hand: it runs once for every row that is served. */
+/**
+ * Writes the JSON of journal records, without the closing brace, as `LineBuffer.add` takes it. By hand: it runs once for every row that is served.
+ * A request id consists of characters that JSON does not escape: the HTTP base lets no other in.
+ */
 export interface LineWriter {
   champion(id: string, row: number, time: number, input: Row, numeric: Float64Array, categorical: readonly string[], missing: readonly string[], score: number, probe: boolean): string
   /** The line of another alias: inputs and features stand in the champion's. */
@@ -14,7 +17,7 @@ export function createLineWriter(model: string, version: string, alias: string, 
   const fixed = `,"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"alias":${JSON.stringify(alias)},"role":"${role}","time":`
   const numericKeys = builder.numeric.map((name) => `${JSON.stringify(name)}:`)
   const categoricalKeys = builder.categorical.map((name) => `${JSON.stringify(name)}:`)
-  const head = (id: string, row: number, time: number) => `{"id":${JSON.stringify(id)},"row":${row}${fixed}${time}`
+  const head = (id: string, row: number, time: number) => `{"id":"${id}","row":${row}${fixed}${time}`
   const tail = (missing: readonly string[], score: number, probe: boolean) =>
     `${missing.length > 0 ? `,"missing":${JSON.stringify(missing)}` : ''},"score":${score}${probe ? ',"probe":true' : ''}`
 

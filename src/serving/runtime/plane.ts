@@ -51,7 +51,8 @@ export interface Prediction {
 
 interface PlaneJob extends Job {
   readonly request: PredictRequest
-  readonly missing: readonly (readonly string[])[]
+  /** By row; rows that miss nothing have none. */
+  readonly missing: readonly (readonly string[] | undefined)[]
   readonly writer: LineWriter
   readonly role: 'champion' | 'shadow'
   /** Aliases in shadow that point at the very version that answers: their lines are the same prediction. */
@@ -61,12 +62,15 @@ interface PlaneJob extends Job {
 interface Compiled {
   readonly batcher: Batcher<PlaneJob>
   readonly metrics: VersionMetrics
-  readonly writers: Map<string, LineWriter>
+  /** By alias. */
+  readonly writers: { readonly champion: Map<string, LineWriter>; readonly shadow: Map<string, LineWriter> }
 }
 
 const LARGEST_FLOAT32 = 3.4028234663852886e38
 const NONE: readonly string[] = []
-const NOTHING_MISSING: readonly (readonly string[])[] = []
+const NO_TARGETS: readonly Target[] = []
+const NO_WRITERS: readonly LineWriter[] = []
+const NOTHING_MISSING: readonly undefined[] = []
 
 /**
  * The one way from rows to predictions, under every protocol: validate, join online features, build the model's inputs, predict in
@@ -111,13 +115,15 @@ export class DataPlane {
     const { metrics } = this.#compile(model, served.limits.maxBatchRows)
     try {
       const online = needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
-      const twins = shadows.filter((shadow) => shadow.model === model && shadow.alias !== target.alias)
+      const twins = shadows.length === 0 ? NO_TARGETS : shadows.filter((shadow) => shadow.model === model && shadow.alias !== target.alias)
       const job = await this.#run(served, target, request, online, 'champion', twins)
       metrics.succeeded++
       metrics.rows += request.rows.length
       served.predictions += request.rows.length
-      const others = shadows.filter((shadow) => shadow.model !== model)
-      if (others.length > 0) void this.#shadow(served, others, request, { model, online })
+      if (shadows.length > twins.length) {
+        const others = shadows.filter((shadow) => shadow.model !== model)
+        if (others.length > 0) void this.#shadow(served, others, request, { model, online })
+      }
       return { model: model.name, version: model.version, kind: model.outputs.kind, scores: job.scores, labels: job.labels, metrics }
     } finally {
       served.waiting--
@@ -184,10 +190,13 @@ export class DataPlane {
     const { batcher, writers } = this.#compile(model, served.limits.maxBatchRows)
     const numeric = new Float64Array(rows.length * builder.numeric.length)
     const categorical: string[] = []
-    const missing = rows.map((row, i) => builder.build(row, online?.[i], numeric, i * builder.numeric.length, categorical, i * builder.categorical.length))
+    let missing: (readonly string[])[] | undefined
+    for (let i = 0; i < rows.length; i++) {
+      const names = builder.build(rows[i]!, online?.[i], numeric, i * builder.numeric.length, categorical, i * builder.categorical.length)
+      if (names.length > 0) (missing ??= [])[i] = names
+    }
     refuseOverflow(numeric, builder.numeric)
-    const anyMissing = missing.some((names) => names.length > 0)
-    if (anyMissing && role === 'champion') for (const names of missing) this.#metrics.missed(served.name, names)
+    if (missing && role === 'champion') for (const names of missing) if (names) this.#metrics.missed(served.name, names)
     return new Promise((resolve, reject) => {
       const job: PlaneJob = {
         rows: rows.length,
@@ -196,10 +205,10 @@ export class DataPlane {
         scores: new Float64Array(rows.length),
         labels: new Float64Array(rows.length),
         request,
-        missing: anyMissing ? missing : NOTHING_MISSING,
+        missing: missing ?? NOTHING_MISSING,
         writer: writerOf(writers, model, alias, role),
         role,
-        twins: twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow')),
+        twins: twins.length === 0 ? NO_WRITERS : twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow')),
         settle: (error) => (error ? reject(error) : resolve(job)),
       }
       if (rows.length === 0) resolve(job)
@@ -213,7 +222,7 @@ export class DataPlane {
     const metrics = this.#metrics.version(model.name, model.version)
     const made: Compiled = {
       metrics,
-      writers: new Map(),
+      writers: { champion: new Map(), shadow: new Map() },
       batcher: new Batcher<PlaneJob>({
         maxRows: Math.min(maxRows, model.batch),
         run: (slices, rows) => {
@@ -255,12 +264,11 @@ function needsLookup({ inputs }: LoadedModel, rows: readonly Row[]): boolean {
   return false
 }
 
-function writerOf(writers: Map<string, LineWriter>, model: LoadedModel, alias: string, role: 'champion' | 'shadow'): LineWriter {
-  const key = `${role} ${alias}`
-  const known = writers.get(key)
+function writerOf(writers: Compiled['writers'], model: LoadedModel, alias: string, role: 'champion' | 'shadow'): LineWriter {
+  const known = writers[role].get(alias)
   if (known) return known
   const made = createLineWriter(model.name, model.version, alias, role, model.inputs.builder)
-  writers.set(key, made)
+  writers[role].set(alias, made)
   return made
 }
 
