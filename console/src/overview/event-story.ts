@@ -1,0 +1,46 @@
+import type { EventType, MillraceEvent } from '../../../src/api/events.ts'
+import { formatCount, formatDay } from '../shared/format.ts'
+
+export interface Story {
+  readonly mark: 'plain' | 'good' | 'bad' | 'watch'
+  readonly text: string
+}
+
+/** An event in one line of words. */
+export function eventStory(event: MillraceEvent): Story {
+  const tell = STORIES[event.type] as ((data: MillraceEvent['data']) => Story) | undefined
+  return tell === undefined ? plain(`${event.type.replace('dev.millrace.', '')} ${event.subject}`) : tell(event.data)
+}
+
+const plain = (text: string): Story => ({ mark: 'plain', text })
+const good = (text: string): Story => ({ mark: 'good', text })
+const bad = (text: string): Story => ({ mark: 'bad', text })
+const watch = (text: string): Story => ({ mark: 'watch', text })
+
+type Stories = { readonly [T in EventType]: (data: MillraceEvent<T>['data']) => Story }
+
+const STORIES: Stories = {
+  'dev.millrace.dataset.versioned': ({ path, md5, rows }) => plain(`${path} is versioned as ${md5.slice(0, 8)}${rows === undefined ? '' : `, ${formatCount(rows)} rows`}`),
+  'dev.millrace.contract.checked': ({ contract, data, passed, rows, checks, violations }) =>
+    passed ? good(`${data} holds ${contract}: ${checks} checks on ${formatCount(rows)} rows`) : bad(`${data} refused: ${violations.length} of ${checks} rules broken`),
+  'dev.millrace.run.finished': ({ run_id: id, status }) => plain(`Run ${id.slice(0, 8)} ${status.toLowerCase()}`),
+  'dev.millrace.model.created': ({ model }) => plain(`Model ${model} is registered`),
+  'dev.millrace.model.version.created': ({ model, version }) => plain(`${model} v${version} is registered`),
+  'dev.millrace.model.alias.moved': ({ alias, version, previous, actor }) =>
+    good(version === null ? `${alias} is removed from v${previous ?? '–'} by ${actor}` : `${alias} moves ${previous === null ? '' : `from v${previous} `}to v${version}, by ${actor}`),
+  'dev.millrace.gate.decided': ({ version, gate, passed, checks }) => {
+    const where = gate === 'candidate' ? 'at the gate' : 'after its time in shadow'
+    return passed ? good(`v${version} passed ${where}`) : bad(`v${version} refused ${where}: ${checks.filter((check) => !check.passed).map((check) => check.name).join(', ')}`)
+  },
+  'dev.millrace.deployment.rolled_out': ({ alias, version, swap_ms: ms }) => good(`v${version} answers as ${alias}, swapped in ${Math.round(ms)} ms`),
+  'dev.millrace.deployment.failed': ({ alias, version, reason }) => bad(`v${version} could not be served as ${alias}: ${reason}`),
+  'dev.millrace.deployment.rolled_back': ({ version, previous, reason }) => bad(`Rolled back from v${previous} to v${version}: ${reason}`),
+  'dev.millrace.report.created': ({ window }) => plain(`Report on ${formatDay(window.start)} to ${formatDay(window.end)}`),
+  'dev.millrace.drift.detected': ({ drifted, share }) => watch(`Drift: ${drifted.map(({ column }) => column).slice(0, 3).join(', ')}${drifted.length > 3 ? ` and ${drifted.length - 3} more` : ''} (${Math.round(share * 100)} % of columns)`),
+  'dev.millrace.performance.degraded': ({ version, metric, value, threshold }) => watch(`v${version} degraded: ${metric} ${value.toFixed(3)}, allowed ${threshold.toFixed(3)}`),
+  'dev.millrace.retraining.requested': ({ reason }) => watch(`Retraining asked for: ${reason}`),
+  'dev.millrace.execution.started': ({ execution_id: id, reason }) => plain(`Execution ${id.slice(-8)} starts: ${reason}`),
+  'dev.millrace.execution.finished': ({ execution_id: id, version, stages }) => good(`Execution ${id.slice(-8)} made v${version} in ${Math.round(stages.reduce((sum, stage) => sum + stage.seconds, 0))} s`),
+  'dev.millrace.execution.failed': ({ execution_id: id, stage, reason }) => bad(`Execution ${id.slice(-8)} failed${stage === undefined ? '' : ` in ${stage}`}: ${reason}`),
+  'dev.millrace.config.applied': ({ commit, actor }) => plain(`Configuration ${commit.slice(0, 8)} applied by ${actor}`),
+}
