@@ -24,6 +24,9 @@ export async function openPostgres<S>(url: string, options: DatabaseOptions): Pr
     types,
     options: `-c search_path=${identifier(options.schema)}${options.durability === 'power' ? ' -c synchronous_commit=on' : ''}`,
   })
+  // A connection that breaks while idle (the server restarts) is dropped by the pool and replaced at the next query, which tells if the server is gone
+  // for good. Without a listener the event would end the process.
+  pool.on('error', () => undefined)
   const kysely = new Kysely<S>({ dialect: new PostgresDialect({ pool }) })
   try {
     await sql`create schema if not exists ${sql.id(options.schema)}`.execute(kysely)
