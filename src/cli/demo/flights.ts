@@ -1,6 +1,5 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { copyFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { ulid } from '../../platform/ids/index.ts'
 import { SOURCE_FOLDER } from './folder.ts'
@@ -23,10 +22,17 @@ export interface FlightLabel {
 type Cell = string | number | boolean | null
 export type Columns = Readonly<Record<string, readonly Cell[]>>
 
+export interface Happenings {
+  readonly weather: Columns
+  readonly departures: Columns
+  readonly requests: readonly FlightRequest[]
+  readonly labels: readonly FlightLabel[]
+}
+
 /** The world of 2013, as it becomes known. */
 export interface FlightsWorld {
-  /** Weather hours, actual departures, requests and labels of flights in [from, to). */
-  between(from: Date, to: Date): Promise<{ weather: Columns; departures: Columns; requests: readonly FlightRequest[]; labels: readonly FlightLabel[] }>
+  /** What happened in [from, to): weather hours, actual departures, requests and arrivals, each in order of time. */
+  between(from: Date, to: Date): Promise<Happenings>
   /**
    * Writes the month files under `folder` as an airline's warehouse would hold them at `until`: flights that have departed or were cancelled by then, without an
    * arrival that had not happened. A month that is wholly known is the source's file, byte for byte. Returns the names written.
@@ -72,21 +78,24 @@ export interface TrafficOptions {
   readonly sample: number
 }
 
-export async function openFlightsWorld(options: TrafficOptions): Promise<FlightsWorld> {
+/** Opens the world in a database file, `file`, which is made at the first time: what is in it need not be in memory. */
+export async function openFlightsWorld(file: string, options: TrafficOptions): Promise<FlightsWorld> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
-  const spill = join(tmpdir(), `millrace-demo-${ulid()}`)
-  const instance = await DuckDBInstance.create(':memory:', { memory_limit: '200MB', threads: '2', temp_directory: spill })
+  mkdirSync(dirname(file), { recursive: true })
+  const known = existsSync(file)
+  // Made under another name first: a file that is there is whole.
+  const building = `${file}.${ulid()}`
+  if (!known) {
+    const instance = await DuckDBInstance.create(building, { memory_limit: '160MB', threads: '2', temp_directory: `${building}.tmp` })
+    const db = await instance.connect()
+    await build(db, options)
+    db.closeSync()
+    instance.closeSync()
+    renameSync(building, file)
+  }
+  const instance = await DuckDBInstance.create(file, { memory_limit: '48MB', threads: '1', access_mode: 'READ_ONLY', temp_directory: `${building}.tmp` })
   const db = await instance.connect()
   await db.run("set TimeZone = 'UTC'")
-  const types = new Map(options.inputs.map(({ name, type }) => [name, type]))
-  const text = (name: string): string => (name === 'time_hour' || types.get(name) === 'datetime' ? iso(`"${name}"`) : `"${name}"`)
-  const row = `struct_pack(${options.inputs.map(({ name }) => `"${name}" := ${text(name)}`).join(', ')})`
-  // A fraction of 2^32 below the share is, as eight hex digits, a text below that of the share.
-  const below = Math.ceil(options.sample * 2 ** 32)
-  const hash = `md5(concat_ws('|', ${options.key.map(text).join(', ')}))[:8]`
-  const sampled = options.sample >= 1 ? 'true' : `${hash} < '${below.toString(16).padStart(8, '0')}'`
-  await db.run(`${WORLD_SQL} case when (${sampled}) and file >= '2013-04' then ${row}::json::varchar end as request from landed order by moment`)
-  await db.run(`create table weather as select origin, time_hour, temp, dewp, humid, wind_dir, wind_speed, wind_gust, precip, pressure, visib from '${SOURCE_FOLDER}/weather.parquet' order by time_hour`)
   return {
     between: async (from, to) => {
       const range = `>= '${from.toISOString()}' and`
@@ -109,9 +118,21 @@ export async function openFlightsWorld(options: TrafficOptions): Promise<Flights
     close: () => {
       db.closeSync()
       instance.closeSync()
-      rmSync(spill, { recursive: true, force: true })
     },
   }
+}
+
+async function build(db: DuckDBConnection, options: TrafficOptions): Promise<void> {
+  await db.run("set TimeZone = 'UTC'")
+  const types = new Map(options.inputs.map(({ name, type }) => [name, type]))
+  const text = (name: string): string => (name === 'time_hour' || types.get(name) === 'datetime' ? iso(`"${name}"`) : `"${name}"`)
+  const row = `struct_pack(${options.inputs.map(({ name }) => `"${name}" := ${text(name)}`).join(', ')})`
+  // A fraction of 2^32 below the share is, as eight hex digits, a text below that of the share.
+  const below = Math.ceil(options.sample * 2 ** 32)
+  const hash = `md5(concat_ws('|', ${options.key.map(text).join(', ')}))[:8]`
+  const sampled = options.sample >= 1 ? 'true' : `${hash} < '${below.toString(16).padStart(8, '0')}'`
+  await db.run(`${WORLD_SQL} case when (${sampled}) and file >= '2013-04' then ${row}::json::varchar end as request from landed order by moment`)
+  await db.run(`create table weather as select origin, time_hour, temp, dewp, humid, wind_dir, wind_speed, wind_gust, precip, pressure, visib from '${SOURCE_FOLDER}/weather.parquet' order by time_hour`)
 }
 
 async function writeMonths(db: DuckDBConnection, folder: string, until: Date): Promise<readonly string[]> {

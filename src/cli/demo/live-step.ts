@@ -3,9 +3,11 @@ import { durationMs } from '../../domain/config.ts'
 import { beginning } from './build-steps.ts'
 import { FLIGHTS, versionData } from './data.ts'
 import { type DemoContext, MODEL, type Step, once, verify } from './step.ts'
-import { probe, replay } from './traffic.ts'
+import { during, probe, replay } from './traffic.ts'
 
 const DAY_MS = 86_400_000
+/** So many days are read from the world at a time. */
+const READ_DAYS = 7
 /** The last flights of 2013 are asked about on New Year's Eve; then their labels and the last windows are awaited. */
 const LAST_DAY = Date.parse('2014-01-01T06:00:00Z')
 const END = Date.parse('2014-01-13T03:00:00Z')
@@ -18,18 +20,19 @@ export const liveStep: Step = {
   title: 'Live through April to December',
   run: async (context, report) => {
     const world = await context.world()
-    const options = { peers: context.peers, model: MODEL, world }
+    const options = { peers: context.peers, model: MODEL }
     const start = beginning(context.config.clock).getTime()
     const begun = Date.now()
     const first = context.state.replayedUntil === null ? start : Date.parse(context.state.replayedUntil)
+    let happened = await world.between(new Date(first), new Date(first + READ_DAYS * DAY_MS))
     for (let day = first; day < END; day += DAY_MS) {
       const next = day + DAY_MS
-      const counted = await replay(options, new Date(day), new Date(Math.min(next, Math.max(day, LAST_DAY + 2 * DAY_MS))))
+      if ((day - first) % (READ_DAYS * DAY_MS) === 0) happened = await world.between(new Date(day), new Date(day + READ_DAYS * DAY_MS))
+      const counted = await replay(options, happened, day, next)
       if (day <= SHUFFLED_ON && SHUFFLED_ON < next) await once(context, 'shuffled', () => submitShuffled(context))
       if (refreshIsDue(context, next)) await versionData(context.folder.path, context.config, world, new Date(next))
 
-      const { requests } = await world.between(new Date(next), new Date(next + DAY_MS))
-      const probes = probe(options, requests.slice(0, 200))
+      const probes = probe(options, during(happened, day, next).requests.slice(0, 200))
       const say = (what: string): void => report(progress(context, { start, day: next, first, begun, what }))
       let sent = 0
       try {

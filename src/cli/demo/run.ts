@@ -102,7 +102,7 @@ export async function runSteps({ folder, project, supervisor, begun, signal }: R
 async function openWorld(folder: DemoFolder): Promise<FlightsWorld> {
   const service = readDefinitions(join(folder.path, 'features')).services.get(MODEL)
   if (service === undefined) throw new MillraceError('FEATURES_INVALID', `features/ of ${folder.path} has no feature service ${MODEL}`)
-  return openFlightsWorld({ inputs: service.inputs, key: service.key, sample: folder.state.sample })
+  return openFlightsWorld(join(folder.path, '.millrace', 'demo', 'world.duckdb'), { inputs: service.inputs, key: service.key, sample: folder.state.sample })
 }
 
 /** Every event of every source, its chain checked here and not by the one that keeps it. */

@@ -17,9 +17,7 @@ export const featuresStep: Step = {
     const start = beginning(context.config.clock)
     const world = await context.world()
     if (context.state.replayedUntil === null) {
-      for (let day = 2; day > 0; day--) {
-        await pushWorld({ peers: context.peers, model: MODEL, world }, new Date(start.getTime() - day * DAY_MS), new Date(start.getTime() - (day - 1) * DAY_MS))
-      }
+      await pushWorld(context.peers, await world.between(new Date(start.getTime() - 2 * DAY_MS), start))
     }
     const answer = await context.peers.features.getOnlineFeatures({
       features: ['weather:temp', 'recent_delays:mean_dep_delay'],

@@ -1,4 +1,5 @@
-import type { FlightLabel, FlightRequest, FlightsWorld } from './flights.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Columns, FlightLabel, FlightRequest, Happenings } from './flights.ts'
 import type { Peers } from './peers.ts'
 
 export interface TrafficCount {
@@ -10,36 +11,52 @@ export interface TrafficCount {
 export interface TrafficOptions {
   readonly peers: Peers
   readonly model: string
-  readonly world: FlightsWorld
 }
 
 const CONNECTIONS = 32
 const HOUR_MS = 3_600_000
+/** Enough to see a swap that drops a request, not so much that it takes the cores from the training that runs meanwhile. */
+const PROBE_PAUSE_MS = 10
 /** Observations and departures of so many hours go in one request. Requests carry their own moment, so nothing is seen before its time. */
 const PUSH_HOURS = 6
 
-/** What happened in [from, to) before anyone asked: fills the online store. */
-export async function pushWorld({ peers, world }: TrafficOptions, from: Date, to: Date): Promise<void> {
-  const { weather, departures } = await world.between(from, to)
-  await push(peers, 'weather', weather, 'time_hour')
-  await push(peers, 'recent_delays', departures, 'departed_at', 'flight_id')
+/** Fills the online store with what happened. */
+export async function pushWorld(peers: Peers, { weather, departures }: Happenings): Promise<void> {
+  await Promise.all([push(peers, 'weather', weather, 'time_hour'), push(peers, 'recent_delays', departures, 'departed_at', 'flight_id')])
 }
 
-/** Replays [from, to): observations and departures as they happen, then the requests that were made among them, then the arrivals. */
-export async function replay(options: TrafficOptions, from: Date, to: Date): Promise<TrafficCount> {
+/** Replays [from, to) of what `happened`: observations and departures as they came, then the requests that were made among them, then the arrivals. */
+export async function replay(options: TrafficOptions, happened: Happenings, from: number, to: number): Promise<TrafficCount> {
+  const { peers } = options
   let predictions = 0
   let labels = 0
-  for (let start = from.getTime(); start < to.getTime(); start += PUSH_HOURS * HOUR_MS) {
-    const end = Math.min(start + PUSH_HOURS * HOUR_MS, to.getTime())
-    const { peers, world } = options
-    const happened = await world.between(new Date(start), new Date(end))
-    await Promise.all([push(peers, 'weather', happened.weather, 'time_hour'), push(peers, 'recent_delays', happened.departures, 'departed_at', 'flight_id')])
-    await inParallel(happened.requests, CONNECTIONS, (request) => predict(options, request))
-    if (happened.labels.length > 0) await peers.monitor.sendLabels(happened.labels.map(asLabel))
-    predictions += happened.requests.length
-    labels += happened.labels.length
+  for (let start = from; start < to; start += PUSH_HOURS * HOUR_MS) {
+    const end = Math.min(start + PUSH_HOURS * HOUR_MS, to)
+    const block = during(happened, start, end)
+    await pushWorld(peers, block)
+    await inParallel(block.requests, CONNECTIONS, (request) => predict(options, request))
+    if (block.labels.length > 0) await peers.monitor.sendLabels(block.labels.map(asLabel))
+    predictions += block.requests.length
+    labels += block.labels.length
   }
   return { predictions, labels, probes: 0 }
+}
+
+/** The part of what happened that lies in [from, to), milliseconds. */
+export function during({ weather, departures, requests, labels }: Happenings, from: number, to: number): Happenings {
+  const first = new Date(from).toISOString().replace('.000Z', 'Z')
+  const last = new Date(to).toISOString().replace('.000Z', 'Z')
+  const within = (time: unknown): boolean => typeof time === 'string' && time >= first && time < last
+  const part = (columns: Columns, timeColumn: string): Columns => {
+    const kept = (columns[timeColumn] ?? []).flatMap((time, i) => (within(time) ? [i] : []))
+    return Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, kept.map((i) => values[i] ?? null)]))
+  }
+  return {
+    weather: part(weather, 'time_hour'),
+    departures: part(departures, 'departed_at'),
+    requests: requests.filter(({ moment }) => within(moment)),
+    labels: labels.filter(({ time }) => within(time)),
+  }
 }
 
 /**
@@ -54,6 +71,7 @@ export function probe(options: TrafficOptions, requests: readonly FlightRequest[
       const request = requests[i % requests.length]
       if (request) await predict(options, { ...request, id: `probe-${connection}-${i}-${request.id}` }, true)
       sent++
+      await sleep(PROBE_PAUSE_MS)
     }
   }
   const done = Promise.all([run(0), run(1)])
@@ -76,7 +94,7 @@ function asLabel({ id, label, time }: FlightLabel) {
   return { request_id: id, label, time }
 }
 
-async function push(peers: Peers, view: string, df: Readonly<Record<string, readonly (string | number | boolean | null)[]>>, timeColumn: string, keyColumn?: string): Promise<void> {
+async function push(peers: Peers, view: string, df: Columns, timeColumn: string, keyColumn?: string): Promise<void> {
   if ((df[timeColumn]?.length ?? 0) === 0) return
   await peers.features.push({
     push_source_name: view,
