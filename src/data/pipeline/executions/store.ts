@@ -27,6 +27,8 @@ export interface ExecutionsTable {
 
 export interface ExecutionsSchema extends EventsSchema {
   executions: ExecutionsTable
+  /** One row, which whoever changes the queue updates first: so they wait for one another, in every database. */
+  execution_queue: { id: number; changed_at: number }
 }
 
 export const executionMigrations: readonly Migration[] = [
@@ -53,6 +55,11 @@ export const executionMigrations: readonly Migration[] = [
         .addColumn('version', 'text')
         .addColumn('error', 'text')
         .execute()
+      await db.schema
+        .createTable('execution_queue')
+        .addColumn('id', 'integer', (c) => c.primaryKey())
+        .addColumn('changed_at', 'bigint', (c) => c.notNull())
+        .execute()
     },
   },
 ]
@@ -78,6 +85,7 @@ export class ExecutionStore {
   /** Adds an execution at the end of the queue, or answers with the one of the same key. */
   async submit(id: string, request: ResolvedRequest, now: number): Promise<{ readonly execution: ExecutionRow; readonly isNew: boolean }> {
     return this.#db.transaction(async (trx) => {
+      await holdQueue(trx, now)
       const known = await this.byKey(request.key, trx)
       if (known) return { execution: known, isNew: false }
       const { last } = await trx.selectFrom('executions').select((e) => e.fn.max('number').as('last')).executeTakeFirstOrThrow()
@@ -91,11 +99,8 @@ export class ExecutionStore {
         data: '{}',
         stages: '[]',
       }
-      // Two requests of one key at the same moment (PostgreSQL): the second adds nothing and finds the first.
-      await trx.insertInto('executions').values(row).onConflict((c) => c.column('idempotency_key').doNothing()).execute()
-      const execution = await this.byKey(request.key, trx)
-      if (!execution) throw new Error(`the execution of ${request.key} was not stored`)
-      return { execution, isNew: execution.execution_id === id }
+      const stored = await trx.insertInto('executions').values(row).returningAll().executeTakeFirstOrThrow()
+      return { execution: fromRow(stored), isNew: true }
     })
   }
 
@@ -129,20 +134,19 @@ export class ExecutionStore {
     until: number,
     started: (execution: ExecutionRow, trx: Transaction<ExecutionsSchema>) => Promise<void>,
   ): Promise<ExecutionRow | undefined> {
+    if ((await this.unfinished()).length === 0) return undefined
     return this.#db.transaction(async (trx) => {
+      await holdQueue(trx, now)
       const candidates = trx.selectFrom('executions').selectAll().orderBy('number')
       const running = await candidates.where('state', '=', 'running').executeTakeFirst()
       if (running && running.lease_owner !== owner && (running.lease_until ?? 0) > now) return undefined
       const next = running ?? (await candidates.where('state', '=', 'queued').executeTakeFirst())
       if (!next) return undefined
-      const { numUpdatedRows } = await trx
+      await trx
         .updateTable('executions')
         .set({ state: 'running', started_at: next.started_at ?? now, lease_owner: owner, lease_until: until })
         .where('number', '=', next.number)
-        .where('state', '=', next.state)
-        .where((e) => e.or([e('lease_until', 'is', null), e('lease_until', '=', next.lease_until)]))
-        .executeTakeFirstOrThrow()
-      if (numUpdatedRows !== 1n) return undefined
+        .execute()
       const execution = fromRow({ ...next, state: 'running', started_at: next.started_at ?? now })
       if (next.state === 'queued') await started(execution, trx)
       return execution
@@ -193,6 +197,14 @@ export class ExecutionStore {
       if (numUpdatedRows === 1n) await also(trx)
     })
   }
+}
+
+async function holdQueue(trx: Transaction<ExecutionsSchema>, now: number): Promise<void> {
+  await trx
+    .insertInto('execution_queue')
+    .values({ id: 1, changed_at: now })
+    .onConflict((c) => c.column('id').doUpdateSet({ changed_at: now }))
+    .execute()
 }
 
 function fromRow(row: Selectable<ExecutionsTable>): ExecutionRow {

@@ -5,8 +5,8 @@ import type { Logger } from '../../../platform/log/index.ts'
 import type { ExecutionEvents } from './events.ts'
 import type { ExecutionRow, ExecutionStore } from './store.ts'
 
-const LEASE_MS = 30_000
-const RENEW_EVERY_MS = 10_000
+const LEASE_MS = 15_000
+const RENEW_EVERY_MS = 5_000
 /** Another process may have queued something, or died with something unfinished. */
 const LOOK_EVERY_MS = 2000
 const PAUSE_AFTER_ERROR_MS = 1000
