@@ -31,19 +31,26 @@ export interface Answer {
   readonly text: string
 }
 
-/** A tracking service for the tests of one file. */
-export function withService(yaml = 'project: test\n') {
+export interface ServiceUnderTest {
+  readonly url: () => string
+  readonly send: (method: string, path: string, options?: SendOptions) => Promise<Answer>
+  /** Each step is a test; they go in order, and share what they keep with the service's other stories. */
+  readonly story: (steps: readonly Step[]) => void
+}
+
+/** A tracking service for the tests of one file. `yaml` is asked when it starts. */
+export function withService(yaml: () => string = () => 'project: test\n'): ServiceUnderTest {
   let service: TestService | undefined
   before(async () => {
-    service = await startForTest(trackingService, parseConfig(projectConfigSchema, yaml, 'millrace.yaml', {}))
+    service = await startForTest(trackingService, parseConfig(projectConfigSchema, yaml(), 'millrace.yaml', {}))
   })
   after(() => service?.stop())
   const url = () => service?.url ?? ''
   const kept = new Map<string, string>()
-  return { url, send: (method: string, path: string, options: SendOptions = {}) => send(url(), method, path, options), story: (steps: readonly Step[]) => story(url, kept, steps) }
+  return { url, send: (method, path, options = {}) => send(url(), method, path, options), story: (steps) => story(url, kept, steps) }
 }
 
-interface SendOptions {
+export interface SendOptions {
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -71,7 +78,6 @@ export async function eventsAfter(url: string, seq: number): Promise<readonly Mi
   return page.events
 }
 
-/** Each step is a test; they go in order and share what they keep. */
 function story(url: () => string, kept: Map<string, string>, steps: readonly Step[]): void {
   let seq = 0
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (whole, name: string) => kept.get(name) ?? whole)

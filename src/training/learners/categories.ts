@@ -53,7 +53,9 @@ export function learnCategories(
 
 export function encodeCategories(codes: CategoryCodes, values: readonly (string | null)[]): Float32Array {
   const byName = new Map(codes.categories.map((category, code) => [category, code]))
-  return Float32Array.from(values, (value) => (value === null ? Number.NaN : (byName.get(value) ?? Number.NaN)))
+  const encoded = new Float32Array(values.length)
+  for (let row = 0; row < encoded.length; row++) encoded[row] = byName.get(values[row] ?? '') ?? Number.NaN
+  return encoded
 }
 
 function byCodeUnits(a: string, b: string): number {

@@ -83,7 +83,10 @@ function matrixOf({ spec, codes }: Pick<Classifier, 'spec' | 'codes'>, table: Tr
 }
 
 function filledColumn(column: Float32Array, fill: number | null): Float32Array {
-  return fill === null ? column : column.map((value) => (value === value ? value : fill))
+  if (fill === null) return column
+  const filled = column.slice()
+  for (let row = 0; row < filled.length; row++) if (filled[row] !== filled[row]) filled[row] = fill
+  return filled
 }
 
 function withFills(spec: FeatureSpec, table: TrainingTable): FeatureSpec {

@@ -60,7 +60,7 @@ export function concatRows(a: TrainingTable, b: TrainingTable): TrainingTable {
   return {
     rows,
     numeric: a.numeric.map((column, i) => joined(new Float32Array(rows), column, b.numeric[i]!)),
-    categorical: a.categorical.map((column, i) => [...column, ...b.categorical[i]!]),
+    categorical: a.categorical.map((column, i) => column.concat(b.categorical[i]!)),
     labels: joined(new Float64Array(rows), a.labels, b.labels),
     moments: joined(new Float64Array(rows), a.moments, b.moments),
   }

@@ -1,0 +1,4 @@
+import { withService } from '../../testing.ts'
+import { loggedModelStories } from './stories.ts'
+
+loggedModelStories(withService())
