@@ -17,7 +17,8 @@ export class Peers {
   /** Method and path of requests that are answered 503 from now on. */
   readonly broken = new Set<string>()
   readonly #server = createServer((request, response) => void this.#answer(request, response))
-  #journal = ''
+  readonly #journal: { readonly start: number; readonly bytes: Buffer }[] = []
+  #head = 0
   #url = ''
 
   get url(): string {
@@ -38,7 +39,9 @@ export class Peers {
   }
 
   journal(records: readonly JournalRecord[]): void {
-    for (const record of records) this.#journal += `${JSON.stringify(record).slice(0, -1)},"crc":"00000000"}\n`
+    const bytes = Buffer.from(records.map((record) => `${JSON.stringify(record).slice(0, -1)},"crc":"00000000"}\n`).join(''))
+    this.#journal.push({ start: this.#head, bytes })
+    this.#head += bytes.length
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -109,14 +112,16 @@ export class Peers {
 
   #answerJournal(url: URL, response: ServerResponse): void {
     const after = Number(url.searchParams.get('after'))
-    const bytes = Buffer.from(this.#journal)
-    let end = Math.min(bytes.length, after + Number(url.searchParams.get('limit')))
-    while (end > after && end < bytes.length && bytes[end - 1] !== 10) end++
+    const segment = this.#journal.findLast(({ start }) => start <= after)
+    const bytes = segment?.bytes ?? Buffer.alloc(0)
+    const from = after - (segment?.start ?? 0)
+    let end = Math.min(bytes.length, from + Number(url.searchParams.get('limit')))
+    while (end > from && end < bytes.length && bytes[end - 1] !== 10) end++
     const answer = (): void => {
-      response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-millrace-journal-offset': after, 'x-millrace-journal-head': bytes.length })
-      response.end(bytes.subarray(after, end))
+      response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-millrace-journal-offset': after + end - from, 'x-millrace-journal-head': this.#head })
+      response.end(bytes.subarray(from, end))
     }
-    if (end > after || url.searchParams.get('wait') === '0') answer()
+    if (end > from || url.searchParams.get('wait') === '0') answer()
     else setTimeout(answer, 20)
   }
 

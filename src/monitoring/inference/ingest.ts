@@ -16,7 +16,7 @@ export interface IngestOptions {
   readonly onStored: (records: readonly JournalRecord[]) => void
 }
 
-const BATCH_BYTES = 1024 * 1024
+const BATCH_BYTES = 256 * 1024
 const WAIT_SECONDS = 20
 const PAUSE_MS = [50, 100, 200, 500, 1000] as const
 

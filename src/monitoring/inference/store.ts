@@ -1,12 +1,10 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { JournalRecord } from '../../api/serving.ts'
 import type { MonitorSchema } from '../tables.ts'
+import { chunks, insertMany } from './bulk.ts'
 
 type Trx = Transaction<MonitorSchema>
 type RequestRow = MonitorSchema['requests']
-
-/** Rows of one statement: few texts to prepare, and far below the limit on bound values of either driver. */
-const CHUNK = 250
 
 export async function readOffset(db: Kysely<MonitorSchema>): Promise<number> {
   const row = await db.selectFrom('ingest').select('journal_offset').executeTakeFirst()
@@ -52,10 +50,10 @@ export async function storeRecords(trx: Trx, records: readonly JournalRecord[], 
     // An offset in bytes plus a count of lines stays below the next batch's offset, so ordinals ascend through the journal.
     scores.push({ pid: request.pid, alias: record.alias, version: record.version, answered: answered ? 1 : 0, ordinal: from + i, score: record.score })
   }
-  for (const rows of chunks(fresh)) await trx.insertInto('requests').values(rows).execute()
+  await insertMany(trx, 'requests', fresh)
   for (const { pid, version } of completed) await trx.updateTable('requests').set({ version }).where('pid', '=', pid).execute()
-  for (const rows of chunks(inputs)) await trx.insertInto('inputs').values(rows).onConflict((c) => c.doNothing()).execute()
-  for (const rows of chunks(scores)) await trx.insertInto('scores').values(rows).onConflict((c) => c.doNothing()).execute()
+  await insertMany(trx, 'inputs', inputs)
+  await insertMany(trx, 'scores', scores)
   await joinEarlierLabels(trx, fresh)
   await trx.updateTable('ingest').set({ journal_offset: to, next_pid: nextPid }).where('id', '=', 1).execute()
   return true
@@ -91,16 +89,12 @@ async function joinEarlierLabels(trx: Trx, fresh: readonly RequestRow[]): Promis
     if (labels.length === 0) continue
     const truths = labels.flatMap(({ request_id, row, label, time }) => (byRow.get(labelKey(request_id, row)) ?? []).map((pid) => ({ pid, label, time })))
     if (truths.length === 0) continue
-    await insertTruths(trx, truths)
+    await insertMany(trx, 'truths', truths)
     for (const { request_id, row, joined } of labels) {
       if (joined === 1 || !byRow.has(labelKey(request_id, row))) continue
       await trx.updateTable('labels').set({ joined: 1 }).where('request_id', '=', request_id).where('row', '=', row).execute()
     }
   }
-}
-
-export async function insertTruths(trx: Trx, truths: readonly MonitorSchema['truths'][]): Promise<void> {
-  for (const rows of chunks(truths)) await trx.insertInto('truths').values(rows).onConflict((c) => c.doNothing()).execute()
 }
 
 /** The number under which a list of column names is kept: it changes with the model version only, and would double each row's size. */
@@ -119,8 +113,4 @@ export function labelKey(requestId: string, row: number): string {
 
 function requestKey(requestId: string, row: number, model: string): string {
   return `${row} ${model} ${requestId}`
-}
-
-export function* chunks<T>(items: readonly T[], size = CHUNK): Generator<T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
 }

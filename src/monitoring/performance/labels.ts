@@ -1,7 +1,8 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { LabelsRequest, LabelsResponse, PendingLabels } from '../../api/monitor.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { chunks, insertTruths, labelKey } from '../inference/store.ts'
+import { chunks, insertMany } from '../inference/bulk.ts'
+import { labelKey } from '../inference/store.ts'
 import type { MonitorSchema } from '../tables.ts'
 
 type LabelRow = MonitorSchema['labels']
@@ -46,8 +47,9 @@ export async function storeLabels(trx: Transaction<MonitorSchema>, labels: Label
     }
   }
   const fresh = [...rows.values()]
+  // Not `insertMany`, which passes over a row that another transaction wrote meanwhile: that one may say otherwise.
   for (const some of chunks(fresh)) await trx.insertInto('labels').values(some).execute()
-  await insertTruths(trx, truths)
+  await insertMany(trx, 'truths', truths)
   return { accepted: fresh.length, duplicates, pending: fresh.filter((row) => row.joined === 0).length }
 }
 
