@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Series } from './series.ts'
 
 const rows = fc.array(fc.record({ time: fc.integer({ min: 0, max: 8 }), key: fc.constantFrom('', 'a', 'b'), value: fc.integer() }), { maxLength: 30 })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { MillraceError } from '../../../platform/errors/index.ts'
+import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
 import { commitPaths, setBranch } from '../../../platform/git/repository.ts'
+import type { Logger } from '../../../platform/log/index.ts'
 import { toPy } from '../../versioning/formats/py-value.ts'
 import { closeWorktree, openProject, openWorktree, type Project } from '../../versioning/index.ts'
 import { checkout, repro, setParams } from '../index.ts'
@@ -17,6 +18,7 @@ export interface ExecutorOptions {
   readonly worktreeFolder: string
   readonly logFolder: string
   readonly store: ExecutionStore
+  readonly log: Logger
   readonly tracking: RunTracking
   /** For the commands of stages, beside this process's environment. */
   readonly environment: Readonly<Record<string, string>>
@@ -35,7 +37,9 @@ export function createExecutor(options: ExecutorOptions) {
 
   const execute = async (execution: ExecutionRow, signal: AbortSignal): Promise<Finished> => {
     const main = openProject(projectFolder)
-    const log = new StageLog(logFile(options.logFolder, execution.execution_id))
+    const log = new StageLog(logFile(options.logFolder, execution.execution_id), (error) =>
+      options.log.error({ execution: execution.execution_id, reason: errorMessage(error) }, 'the output of stages could not be written; going on without it'),
+    )
     const worktree = await open(main, execution, folderOf(execution))
     const commit = execution.result_commit ?? (await make(options, main, worktree, execution, log, signal))
     if (signal.aborted) throw new MillraceError('CANCELLED', `execution ${execution.execution_id} was interrupted`)

@@ -31,6 +31,7 @@ export const pipelinesService: ServiceDefinition<ExecutionsSchema, ProjectConfig
       worktreeFolder,
       logFolder,
       store,
+      log,
       tracking: trackingClient(createTransport(url('tracking'), { retryForMs: RETRY_MS })),
       // Stages run in a worktree, which has a millrace.yaml too: their commands must find the services and the state of this project, not found one of their own.
       environment: { MILLRACE_STORAGE_FOLDER: resolve(projectFolder, config.storage.folder), MLFLOW_TRACKING_URI: url('tracking') },
