@@ -94,7 +94,7 @@ export function quantileThresholds(column: Float32Array, maxBins: number): Float
   return Float32Array.from(cuts)
 }
 
-function distinctValues(column: Float32Array): { values: number[]; counts: number[]; total: number } {
+function distinctValues(column: Float32Array): { values: Float32Array; counts: Int32Array; total: number } {
   const stride = Math.max(1, column.length / SAMPLE)
   const sample = new Float32Array(Math.floor(column.length / stride))
   let kept = 0
@@ -102,18 +102,16 @@ function distinctValues(column: Float32Array): { values: number[]; counts: numbe
     const value = column[Math.floor(i * stride)]!
     if (value === value) sample[kept++] = value
   }
-  const sorted = sample.subarray(0, kept).sort()
-  const values: number[] = []
-  const counts: number[] = []
+  // The distinct values overwrite the sorted sample from its start: there are never more of them than were read.
+  const values = sample.subarray(0, kept).sort()
+  const counts = new Int32Array(kept)
+  let distinct = 0
   for (let i = 0; i < kept; i++) {
-    const value = sorted[i]!
-    if (values.length > 0 && values[values.length - 1] === value) counts[counts.length - 1]!++
-    else {
-      values.push(value)
-      counts.push(1)
-    }
+    const value = values[i]!
+    if (distinct === 0 || values[distinct - 1] !== value) values[distinct++] = value
+    counts[distinct - 1]!++
   }
-  return { values, counts, total: kept }
+  return { values: values.subarray(0, distinct), counts, total: kept }
 }
 
 /** A float32 t with low ≤ t < high, so that `value ≤ t` branches the same way here and in ONNX Runtime, which compares float32. */
