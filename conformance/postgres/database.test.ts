@@ -1,0 +1,12 @@
+import { after, before } from 'node:test'
+import { databaseContract } from '../../src/platform/db/contract.ts'
+import { openDatabase } from '../../src/platform/db/index.ts'
+import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
+
+let server: PostgresServer | undefined
+before(async () => {
+  server = await startPostgres()
+})
+after(() => server?.stop())
+
+databaseContract('postgresql', (name, migrations) => openDatabase({ url: server?.url ?? '', schema: name, migrations }))

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { createTransport } from '../../sdk/http.ts'
+import { trackingClient } from '../../sdk/tracking.ts'
+import { registryStories } from '../../src/training/registry/stories.ts'
+import { eventsAfter, withService } from '../../src/training/testing.ts'
+import { experimentStories } from '../../src/training/tracking/experiments/stories.ts'
+import { loggedModelStories } from '../../src/training/tracking/logged-models/stories.ts'
+import { runStories } from '../../src/training/tracking/runs/stories.ts'
+import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
+
+let server: PostgresServer | undefined
+before(async () => {
+  server = await startPostgres()
+})
+after(() => server?.stop())
+
+const onPostgres = (database: string) =>
+  withService(() => `project: test\nstorage: {database: "${server?.createDatabase(database) ?? ''}"}\n`)
+
+describe('experiments on PostgreSQL', () => experimentStories(onPostgres('experiments')))
+describe('runs on PostgreSQL', () => runStories(onPostgres('runs')))
+describe('logged models on PostgreSQL', () => loggedModelStories(onPostgres('logged_models')))
+describe('the registry on PostgreSQL', () => registryStories(onPostgres('registry')))
+
+describe('writers at once on PostgreSQL', () => {
+  const service = onPostgres('writers')
+
+  test('batches of one run, whose keys come in any order, are all stored', async () => {
+    const client = trackingClient(createTransport(service.url()))
+    const run = await client.createRun('0')
+    const keys = Array.from({ length: 20 }, (_, i) => `m${i}`)
+    const batch = (step: number) => client.logMetrics(run.info.run_id, (step % 2 === 0 ? keys : keys.toReversed()).map((key) => ({ key, value: step, step })))
+    await Promise.all(Array.from({ length: 30 }, (_, step) => batch(step)))
+    const { data } = await client.getRun(run.info.run_id)
+    assert.deepEqual(data.metrics.map(({ value }) => value), keys.map(() => 29))
+    assert.equal((await client.metricHistory(run.info.run_id, 'm7')).length, 30)
+  })
+
+  test('versions get numbers of their own, an alias moves once, a run finishes once', async () => {
+    const client = trackingClient(createTransport(service.url()))
+    const run = await client.createRun('0')
+    await client.registerModel('m')
+    const before = (await eventsAfter(service.url(), 0)).length
+    const versions = await Promise.all(Array.from({ length: 12 }, () => client.createVersion('m', { source: `${run.info.artifact_uri}/model`, runId: run.info.run_id })))
+    assert.deepEqual(versions.map(({ version }) => Number(version)).toSorted((a, b) => a - b), Array.from({ length: 12 }, (_, i) => i + 1))
+    const moves = await Promise.allSettled(versions.map(({ version }) => client.setAlias('m', 'champion', version, { expected: null })))
+    assert.equal(moves.filter(({ status }) => status === 'fulfilled').length, 1)
+    await Promise.all(Array.from({ length: 8 }, () => client.updateRun(run.info.run_id, { status: 'FINISHED', endTime: 1 })))
+    const types = (await eventsAfter(service.url(), before)).map(({ type }) => type.replace('dev.millrace.', ''))
+    const count = (type: string) => types.filter((one) => one === type).length
+    assert.deepEqual([count('model.version.created'), count('model.alias.moved'), count('run.finished')], [12, 1, 1])
+  })
+
+  test('an experiment made by many at once is one', async () => {
+    const client = trackingClient(createTransport(service.url()))
+    const ids = await Promise.all(Array.from({ length: 10 }, () => client.getOrCreateExperiment('shared')))
+    assert.equal(new Set(ids).size, 1)
+  })
+})
