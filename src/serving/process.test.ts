@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createTransport } from '../../sdk/http.ts'
 import { servingClient } from '../../sdk/serving.ts'
+import { SERVING_PROCESS } from './testing-process.ts'
 import { FIXTURES, ROW, type Registry, ready, startRegistry } from './testing.ts'
 
 let folder: string
@@ -29,7 +30,7 @@ afterEach(async () => {
 /** Starts serving, and resolves with its address once it is ready. */
 async function start(): Promise<string> {
   const options = { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' }
-  child = spawn(process.execPath, [join(import.meta.dirname, 'testing-process.ts'), join(folder, 'project'), JSON.stringify(options)], {
+  child = spawn(process.execPath, [SERVING_PROCESS, join(folder, 'project'), JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   assert.ok(child.stdout)

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { LineBuffer, isWholeLine } from './format.ts'
 import { Journal, type JournalOptions } from './journal.ts'
 import type { Recovery } from './recover.ts'

@@ -119,33 +119,38 @@ export class ServingMetrics {
 }
 
 function reportGauges(registry: Registry, gauges: ServingGauges): void {
-  const registers = [registry]
-  new Gauge({
-    name: 'batch_request_queue',
-    help: 'Requests accepted and not yet answered',
-    labelNames: ['model'],
-    registers,
-    collect() {
-      for (const { model, waiting } of gauges.queues()) this.set({ model }, waiting)
-    },
-  })
-  new Gauge({
-    name: 'model_version_info',
-    help: 'The version behind each alias: always 1',
-    labelNames: ['model', 'alias', 'version'],
-    registers,
-    collect() {
-      this.reset()
-      for (const labels of gauges.live()) this.set(labels, 1)
-    },
-  })
-  new Counter({
-    name: 'journal_bytes_total',
-    help: 'Bytes ever appended to the journal',
-    registers,
-    collect() {
-      this.reset()
-      this.inc(gauges.journalHead())
-    },
-  })
+  registry.registerMetric(
+    new Gauge({
+      name: 'batch_request_queue',
+      help: 'Requests accepted and not yet answered',
+      labelNames: ['model'],
+      registers: [],
+      collect() {
+        for (const { model, waiting } of gauges.queues()) this.set({ model }, waiting)
+      },
+    }),
+  )
+  registry.registerMetric(
+    new Gauge({
+      name: 'model_version_info',
+      help: 'The version behind each alias: always 1',
+      labelNames: ['model', 'alias', 'version'],
+      registers: [],
+      collect() {
+        this.reset()
+        for (const labels of gauges.live()) this.set(labels, 1)
+      },
+    }),
+  )
+  registry.registerMetric(
+    new Counter({
+      name: 'journal_bytes_total',
+      help: 'Bytes ever appended to the journal',
+      registers: [],
+      collect() {
+        this.reset()
+        this.inc(gauges.journalHead())
+      },
+    }),
+  )
 }

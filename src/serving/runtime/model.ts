@@ -128,7 +128,7 @@ export class LoadedModel {
     const row: Readonly<Record<string, unknown>> =
       example !== null && this.validate(example).length === 0 ? example : Object.fromEntries(columns.map((column) => [column.name, neutral(column.type)]))
     const numeric = new Float64Array(builder.numeric.length)
-    const categorical: string[] = new Array<string>(builder.categorical.length).fill('')
+    const categorical = builder.categorical.map(() => '')
     builder.build(row, undefined, numeric, 0, categorical, 0)
     const job: Job = { rows: 1, numeric, categorical, scores: new Float64Array(1), labels: new Float64Array(1), settle: () => undefined }
     for (let i = 0; i < WARM_RUNS; i++) await this.run([{ job, from: 0, to: 1 }], 1)
