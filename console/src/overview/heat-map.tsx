@@ -21,7 +21,6 @@ interface HeatMapProps {
 }
 
 const ROW = 22
-const LABELS = 168
 /** Weeks for which there is room from the start, so that the first do not fill the whole width. */
 const LEAST_WEEKS = 16
 /** The scale ends at so many times the threshold: beyond that, more drift is no news. */
@@ -98,7 +97,7 @@ export function HeatMap({ drift }: HeatMapProps) {
     <div className="heat" ref={ref}>
       <div className="heat-plot" role="group" aria-label="Drift by column and week; arrow keys walk the cells" ref={holder} onKeyDown={walk} style={{ minHeight: columns.length * ROW + 44 }} />
       {shown === null ? null : <HeatTip {...shown} width={width} />}
-      <HeatLegend threshold={threshold} />
+      <HeatLegend threshold={threshold} indent={labelRoom(columns)} />
     </div>
   )
 }
@@ -127,12 +126,13 @@ export function layOut(drift: DriftSeries) {
 }
 
 function draw(cells: readonly HeatCell[], columns: readonly string[], starts: readonly string[], threshold: number, width: number): Element {
+  const labels = labelRoom(columns)
   const room = Array.from({ length: Math.max(0, LEAST_WEEKS - starts.length) }, (_, i) => `later ${i}`)
-  const every = Math.max(1, Math.ceil((starts.length + room.length) / ((width - LABELS) / 58)))
+  const every = Math.max(1, Math.ceil((starts.length + room.length) / ((width - labels) / 58)))
   const plot = Plot.plot({
     width,
     height: columns.length * ROW + 40,
-    marginLeft: LABELS,
+    marginLeft: labels,
     marginRight: 2,
     marginTop: 4,
     marginBottom: 34,
@@ -151,6 +151,11 @@ function draw(cells: readonly HeatCell[], columns: readonly string[], starts: re
   // Plot brings an inline style sheet, which the page's policy forbids; ours has what it says.
   plot.querySelector('style')?.remove()
   return plot
+}
+
+/** Pixels for the names of the columns, by the longest of them. */
+function labelRoom(columns: readonly string[]): number {
+  return Math.min(220, Math.max(80, ...columns.map((column) => column.length * 6.8 + 14)))
 }
 
 function describe(cell: HeatCell): string {
@@ -175,9 +180,9 @@ function HeatTip({ cell, x, y, width }: { cell: HeatCell; x: number; y: number; 
   )
 }
 
-function HeatLegend({ threshold }: { threshold: number }) {
+function HeatLegend({ threshold, indent }: { threshold: number; indent: number }) {
   return (
-    <div className="heat-legend" aria-hidden="true">
+    <div className="heat-legend" aria-hidden="true" style={{ paddingLeft: indent }}>
       <span>0</span>
       <span className="heat-ramp">
         <i className="heat-threshold" />

@@ -23,8 +23,8 @@ interface EndLabel {
 }
 
 const HEIGHT = 250
-const LABEL_ROOM = 118
-const LABEL_GAP = 30
+const LABEL_ROOM = 142
+const LABEL_GAP = 18
 const DAY_SECONDS = 86_400
 const FONT = '12px system-ui, -apple-system, "Segoe UI", sans-serif'
 
@@ -57,7 +57,7 @@ export function LineChart({ title, note, chart, champion, moves, byMonth }: Line
         scales: { x: { time: true, range: (_plot, min, max) => widen(min, max, byMonth) }, y: { range: (_plot, min, max) => pad(min, max) } },
         axes: [
           { ...axis, space: 56, values: (_plot, splits) => splits.map((split, i) => axisDate(split, splits[i - 1], splits)) },
-          { ...axis, size: 48, values: (_plot, splits) => splits.map((split) => split.toFixed(2)) },
+          { ...axis, size: 48, values: (_plot, splits) => splits.map((split) => split.toFixed(digits(splits))) },
         ],
         series: [
           {},
@@ -116,6 +116,12 @@ function pad(min: number | null, max: number | null): [number, number] {
   if (min === null || max === null) return [0, 1]
   const room = Math.max((max - min) * 0.12, 0.01)
   return [min - room, max + room]
+}
+
+/** As few digits as tell neighbouring ticks apart. */
+function digits(splits: readonly number[]): number {
+  const step = (splits[1] ?? 1) - (splits[0] ?? 0)
+  return Math.abs(step * 100 - Math.round(step * 100)) < 1e-6 ? 2 : 3
 }
 
 /** The year is named at the first tick and where it changes. */

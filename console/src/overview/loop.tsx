@@ -27,10 +27,11 @@ export function Loop({ overview, selected, onSelect }: LoopProps) {
   )
   const narrow = width > 0 && width < NARROW
   return (
-    <section className="loop" aria-labelledby="loop-title" ref={ref}>
+    <section className="loop" aria-labelledby="loop-title">
       <h2 id="loop-title" className="hidden">
         The loop
       </h2>
+      <div ref={ref} />
       {narrow ? (
         <>
           <ol className="loop-list">{steps.map(card)}</ol>

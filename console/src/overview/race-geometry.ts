@@ -2,9 +2,13 @@
 export interface Race {
   readonly width: number
   readonly height: number
+  /** From the border to the channel's middle line. */
+  readonly edge: number
   /** SVG path of the channel's middle line, closed, from the first station on in the direction of the flow. */
   readonly path: string
   readonly length: number
+  /** Lines within the channel, along which the light on the water runs. */
+  readonly ripples: readonly string[]
   readonly stations: readonly Station[]
   readonly wheel: { readonly x: number; readonly y: number; readonly radius: number }
 }
@@ -16,9 +20,10 @@ export interface Station {
   readonly at: number
 }
 
-export const CHANNEL = 30
+const CHANNEL = 30
 const MARGIN = 26
 const COLUMNS = 5
+const RIPPLES = [-10.5, -6, -1, 4.5, 9.5]
 
 export function layOutRace(width: number, height: number): Race {
   const [left, right, top, bottom] = [MARGIN, width - MARGIN, MARGIN, height - MARGIN]
@@ -34,22 +39,26 @@ export function layOutRace(width: number, height: number): Race {
     ...xs.map((x) => ({ x, y: top, at: x - first })),
     ...xs.toReversed().map((x) => ({ x, y: bottom, at: toBottom + (right - radius - x) })),
   ]
-  const corner = (x: number, y: number): string => `A${radius} ${radius} 0 0 1 ${x} ${y}`
-  const path = [
-    `M${first} ${top}`,
-    `H${right - radius}`,
-    corner(right, top + radius),
-    `V${bottom - radius}`,
-    corner(right - radius, bottom),
-    `H${left + radius}`,
-    corner(left, bottom - radius),
-    `V${top + radius}`,
-    corner(left + radius, top),
-    'Z',
-  ].join('')
+  /** The closed line at `inset` from the channel's middle, positive inwards. */
+  const line = (inset: number): string => {
+    const r = radius - inset
+    const corner = (x: number, y: number): string => `A${r} ${r} 0 0 1 ${x} ${y}`
+    return [
+      `M${first} ${top + inset}`,
+      `H${right - radius}`,
+      corner(right - inset, top + radius),
+      `V${bottom - radius}`,
+      corner(right - radius, bottom - inset),
+      `H${left + radius}`,
+      corner(left + inset, bottom - radius),
+      `V${top + radius}`,
+      corner(left + radius, top + inset),
+      'Z',
+    ].join('')
+  }
   const length = 2 * (right - left - 2 * radius) + 2 * side + 4 * arc
   // The wheel dips its paddles into the flow above and below it: both turn it the same way.
-  return { width, height, path, length, stations, wheel: { x: width / 2, y: height / 2, radius: (bottom - top) / 2 - CHANNEL / 2 + 9 } }
+  return { width, height, edge: MARGIN, path: line(0), length, ripples: RIPPLES.map(line), stations, wheel: { x: width / 2, y: height / 2, radius: (bottom - top) / 2 - CHANNEL / 2 + 5 } }
 }
 
 /** How far the water has come: to the last station that has anything to tell, or all the way round once the loop was closed. */

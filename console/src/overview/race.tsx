@@ -13,7 +13,7 @@ interface RaceProps {
 
 /** The picture: the race, its water as far as the loop has come, a station for each step, and the wheel. The words stand beside it as text. */
 export function RacePicture({ race, steps, closed, champion, alias }: RaceProps) {
-  const { width, height, path, length, stations, wheel } = race
+  const { width, height, path, length, ripples, stations, wheel } = race
   const water = waterLength(race, steps.map(({ state }) => state), closed)
   const running = steps.some(({ state }) => state === 'running')
   const filled = `${water} ${length + 1}`
@@ -28,9 +28,11 @@ export function RacePicture({ race, steps, closed, champion, alias }: RaceProps)
       <path className="race-bed" d={path} />
       <path className="race-water race-fill" d={path} strokeDasharray={filled} />
       <g mask="url(#race-water-mask)">
-        <path className="race-ripple race-ripple-a" d={path} />
-        <path className="race-ripple race-ripple-b" d={path} />
-        <path className="race-ripple race-ripple-c" d={path} />
+        <path className="race-light" d={path} />
+        {ripples.map((ripple) => (
+          <path key={ripple} className="race-ripple" d={ripple} />
+        ))}
+        <Arrows race={race} />
       </g>
       <Wheel {...wheel} turning={running} title={champion === null ? '–' : champion} label={champion === null ? 'no model yet' : alias} />
       {steps.map((step, i) => {
@@ -38,6 +40,21 @@ export function RacePicture({ race, steps, closed, champion, alias }: RaceProps)
         return station === undefined ? null : <StationMark key={step.name} step={step} station={station} number={i + 1} above={i < 5} />
       })}
     </svg>
+  )
+}
+
+/** Which way the water runs, for those who see it stand still: down on the right, up on the left. */
+function Arrows({ race: { width, height, edge } }: { race: Race }) {
+  const offsets = [-14, 0, 14]
+  return (
+    <>
+      {offsets.map((offset) => (
+        <path key={offset} className="race-arrow" d={`M${width - edge - 7} ${height / 2 + offset - 3} l7 6 l7 -6`} />
+      ))}
+      {offsets.map((offset) => (
+        <path key={offset} className="race-arrow" d={`M${edge - 7} ${height / 2 + offset + 3} l7 -6 l7 6`} />
+      ))}
+    </>
   )
 }
 

@@ -26,7 +26,7 @@ export interface StepInput {
 
 type Told = Omit<OverviewStep, 'name' | 'title'>
 
-const waiting = (unit: string, detail: string): Told => ({ state: 'waiting', figure: null, unit, detail, at: null })
+const waiting = (unit: string, detail: string, figure: string | null = '0'): Told => ({ state: 'waiting', figure, unit, detail, at: null })
 const unreachable = (unit: string, error: string): Told => ({ state: 'failed', figure: null, unit, detail: error, at: null })
 
 /** The loop's ten steps, each told from what has really happened. */
@@ -69,7 +69,7 @@ function tellVersion({ log }: StepInput): Told {
 
 function tellValidate({ log, parts }: StepInput): Told {
   const [newest] = log.checks
-  if (!newest) return { ...waiting('checks hold', 'No data was held against its contract yet'), state: runningStage(parts, ['validate']) ? 'running' : 'waiting' }
+  if (!newest) return { ...waiting('checks hold', 'No data was held against its contract yet', null), state: runningStage(parts, ['validate']) ? 'running' : 'waiting' }
   const { data, rows, checks, violations, passed } = newest.data
   const refused = log.checks.filter((event) => !event.data.passed).length
   // A corrupted copy that is refused is the contract at work; only the data that we learn from must hold.
@@ -95,7 +95,7 @@ function tellTrain({ log, parts, history }: StepInput): Told {
   const metrics = version?.metrics ?? run?.data.metrics ?? {}
   const auc = metric(metrics, 'auc')
   const loss = metric(metrics, 'log_loss')
-  if (auc === undefined && !running) return waiting('AUC held out', 'No model was trained yet')
+  if (auc === undefined && !running) return waiting('AUC held out', 'No model was trained yet', null)
   const failed = parts.executions.value?.[0]?.state === 'failed'
   return {
     state: running ? 'running' : failed ? 'failed' : 'ok',
@@ -125,7 +125,7 @@ function tellGate({ log, parts, history }: StepInput): Told {
     decided === undefined
       ? `version ${versions[0]?.version ?? ''} was not judged yet`
       : decided.data.passed
-        ? `v${decided.data.version} passed: ${plural(decided.data.checks.length, 'check')} hold`
+        ? `v${decided.data.version} passed: ${plural(decided.data.checks.length, 'check holds', 'checks hold')}`
         : `v${decided.data.version} refused: ${failing.map(({ name }) => name).join(', ')}`
   return {
     state: gating ? 'running' : decided ? 'ok' : 'waiting',
@@ -142,7 +142,7 @@ function tellServe({ log, parts, model, alias }: StepInput): Told {
   const deployment = value.find((one) => one.model === model)
   if (!deployment || deployment.version === null) {
     if (deployment?.state === 'failed') return unreachable(alias, deployment.reason ?? 'The model could not be loaded')
-    return { ...waiting(alias, `No version is ${alias} yet`), state: deployment?.state === 'loading' ? 'running' : 'waiting' }
+    return { ...waiting(alias, `No version is ${alias} yet`, null), state: deployment?.state === 'loading' ? 'running' : 'waiting' }
   }
   const rollout = newestOf(log, 'dev.millrace.deployment.rolled_out')
   const shadows = deployment.shadows.map((shadow) => `v${shadow.version} as ${shadow.alias}`)
