@@ -58,7 +58,6 @@ test('mistakes are told with file, line and key', () => {
   fails('stages:\n  s:\n    cmd: c\n    outs: ["${l}"]\n', /stages\.s\.outs: \$\{l\} is a list; expected a single value/, { 'params.yaml': 'l: [1]\n' })
   fails('stages:\n  s:\n    cmd: c\n    outs:\n    - x: {cahce: false}\n', /^dvc\.yaml:5: stages\.s\.outs\.0\.x\.cahce: unknown key/)
   fails('stages:\n  s:\n    deps: [a]\n', /stages\.s.*cmd/)
-  fails('stages:\n  s/t: {cmd: c}\n', /stage name "s\/t"/)
   fails('stages:\n  s: {foreach: 3, do: {cmd: c}}\n', /stages\.s\.foreach/)
   fails('stages:\n  s: {foreach: "${x}", do: {cmd: c}}\n', /foreach: a integer|expected a list or a mapping/, { 'params.yaml': 'x: 3\n' })
   fails('stagse: {}\n', /stagse: unknown key/)

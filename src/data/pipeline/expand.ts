@@ -14,8 +14,6 @@ export interface ResolvedStage {
   readonly where: string
 }
 
-const NAME = /^[^!"#$%&'()*+,./:;<=>?@[\\\]^`{|}~]+$/
-
 /** All stages of a dvc.yaml in the order written; `foreach` and `matrix` unrolled. Throws DVC_FILE_INVALID with file, line and key. */
 export function expandStages(yaml: YamlFile, root: string, folder: string, options: TemplateOptions): readonly ResolvedStage[] {
   checkShape(PipelineFileShape, yaml)
@@ -28,7 +26,6 @@ export function expandStages(yaml: YamlFile, root: string, folder: string, optio
   return [...stages].flatMap(([key, definition]) => {
     const name = String(key)
     const where = yaml.where(['stages', name])
-    if (!NAME.test(name)) throw new MillraceError('DVC_FILE_INVALID', `${where}: the stage name ${JSON.stringify(name)} holds punctuation other than - and _`)
     if (!isPyMap(definition)) return []
     return expandOne({ name, definition, where, variables, folder, options }, yaml)
   })

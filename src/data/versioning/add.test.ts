@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MillraceError, type ErrorCode } from '../../platform/errors/index.ts'
@@ -63,29 +63,44 @@ test('an unchanged file is not read again, a changed one of the same size and ti
   assert.notEqual(addDataset(project, 'a.bin').md5, first.md5)
 })
 
-test('links are followed, empty folders are lost, .dvcignore leaves files out', () => {
+test('a link to a file counts as the file; links to folders, empty folders and what .dvcignore names are left out', () => {
   const project = temporaryProject({ 'd/a': 'one', 'd/skip.tmp': 'x', 'target/deep': 'y', '.dvcignore': '*.tmp\n' })
   mkdirSync(join(project.root, 'd/empty'))
   symlinkSync('../target', join(project.root, 'd/link'))
+  symlinkSync('../target/deep', join(project.root, 'd/alias'))
   assert.equal(addDataset(project, 'd').nfiles, 2)
 })
 
 test('what cannot be versioned is refused with the reason, and leaves no .dvc file', () => {
-  const project = temporaryProject({ 'd/a': '1', 'tracked.csv': '2', 'e/.dvcignore': '', 'e/x': '3', 'loop/a': '4' })
+  const project = temporaryProject({ 'd/a': '1', 'tracked.csv': '2', 'e/.dvcignore': '', 'e/x': '3' })
   symlinkSync('nowhere', join(project.root, 'broken'))
-  symlinkSync('.', join(project.root, 'loop/up'))
   execFileSync('git', ['add', 'tracked.csv'], { cwd: project.root })
   addDataset(project, 'd')
   assert.throws(() => addDataset(project, 'missing'), refused('DVC_PATH_INVALID', /no such file/))
   assert.throws(() => addDataset(project, '../outside'), refused('DVC_PATH_INVALID', /below the project/))
   assert.throws(() => addDataset(project, '.dvc/config'), refused('DVC_PATH_INVALID', /\.dvc is not data/))
   assert.throws(() => addDataset(project, 'broken'), refused('DVC_PATH_INVALID', /gone|broken/))
-  assert.throws(() => addDataset(project, 'loop'), refused('DVC_PATH_INVALID', /a link to a folder that it lies in/))
   assert.throws(() => addDataset(project, 'e'), refused('DVC_PATH_INVALID', /\.dvcignore inside tracked data/))
   assert.throws(() => addDataset(project, 'tracked.csv'), refused('DVC_TRACKED_BY_GIT', /git rm -r --cached tracked\.csv/))
-  assert.throws(() => addDataset(project, 'd/a'), refused('DVC_OVERLAP', /d\/a: it lies in d, an output of d\.dvc/))
+  writeFiles(project.root, { 's/out/a': '1' })
+  assert.throws(() => addDataset(project, 's/out/a', { owners: [{ path: join(project.root, 's/out'), name: 'stage s' }] }), refused('DVC_OVERLAP', /s\/out\/a: it lies in s\/out, an output of stage s/))
   assert.throws(() => addDataset(project, 'e', { owners: [{ path: join(project.root, 'e/x'), name: 'stage s' }] }), refused('DVC_OVERLAP', /holds e\/x, an output of stage s/))
-  for (const name of ['broken', 'loop', 'e', 'tracked.csv']) assert.ok(!existsSync(join(project.root, `${name}.dvc`)), name)
+  for (const name of ['broken', 'e', 'tracked.csv', 's/out/a']) assert.ok(!existsSync(join(project.root, `${name}.dvc`)), name)
+})
+
+test('a part of a tracked folder can be added alone: only that part of the version changes', () => {
+  const project = temporaryProject({ 'd/a': 'one', 'd/s/b': 'two', 'd/s/c': 'three' })
+  const whole = addDataset(project, 'd')
+  writeFiles(project.root, { 'd/a': 'changed', 'd/s/b': 'changed too', 'd/new': 'x' })
+  const part = addDataset(project, 'd/s')
+  assert.deepEqual([part.path, part.nfiles, part.size, part.changed], ['d', 3, 3 + 11 + 5, true])
+  assert.equal(dataStatus(project)[0]?.state, 'modified')
+  writeFiles(project.root, { 'd/a': 'one', 'd/s/b': 'two' })
+  rmSync(join(project.root, 'd/new'))
+  assert.equal(addDataset(project, 'd/s/b').md5, whole.md5)
+  rmSync(join(project.root, 'd/s/c'))
+  assert.equal(addDataset(project, 'd/s/c').nfiles, 2)
+  assert.deepEqual(dataStatus(project), [])
 })
 
 test('with hard links, the added file becomes its protected object', () => {

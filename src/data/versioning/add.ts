@@ -1,16 +1,18 @@
 import { statSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, relative } from 'node:path'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { gitSync } from '../../platform/git/index.ts'
-import { lstatIfAny, objectPath, ObjectWriter } from './cache.ts'
+import { hasObject, lstatIfAny, objectPath, objectSize, ObjectWriter } from './cache.ts'
 import { readContent, type Content } from './content.ts'
 import { readAllData, refuseOverlap, type OwnedOut, type Owner } from './data-files.ts'
-import { dvcFileOf, dvcFileText, writeIfChanged } from './dvc-file.ts'
+import { type ContentFacts, dvcFileOf, dvcFileText, writeIfChanged } from './dvc-file.ts'
 import { ignoredByGit, ignoreInGit } from './gitignore.ts'
 import { isLinkedAs, placeObject } from './link.ts'
 import { withLock } from './lock.ts'
-import { nameOf, projectPath, type Project } from './project.ts'
+import { lookUp } from './objects.ts'
+import { isInside, nameOf, projectPath, type Project } from './project.ts'
 import { inSession, type Session } from './session.ts'
+import { encodeTree } from './tree.ts'
 
 export interface AddedData {
   /** Relative to the project. */
@@ -42,14 +44,17 @@ export interface AddOptions {
  */
 export function addDataset(project: Project, path: string, options: AddOptions = {}): AddedData {
   const full = projectPath(project, path, options.base)
-  if (!lstatIfAny(full)) throw new MillraceError('DVC_PATH_INVALID', `${path}: there is no such file or folder in ${options.base ?? project.root}`)
   return withLock(project, { read: [], write: [full], command: 'millrace data add' }, () => inSession(project, (session) => add(session, full, options)))
 }
 
 function add(session: Session, path: string, options: AddOptions): AddedData {
   const { project } = session
   const name = nameOf(project, path)
-  const mine = findOwn(session, path, options.owners ?? [])
+  const all = readAllData(session)
+  const folder = all.find(({ out }) => out.path !== path && isInside(path, out.path) && out.oid?.endsWith('.dir') && !out.legacy)
+  if (folder) return addPart(session, folder, path)
+  if (!lstatIfAny(path)) throw new MillraceError('DVC_PATH_INVALID', `${name}: there is no such file or folder in ${project.root}`)
+  const mine = findOwn(session, path, all, options.owners ?? [])
   const dvcFile = mine?.file.file ?? dvcFileOf(path)
   refuseIgnored(session, path, dvcFile)
   const ignoreFiles = ignoreInGit(project, [path])
@@ -57,17 +62,53 @@ function add(session: Session, path: string, options: AddOptions): AddedData {
   const text = dvcFileText(basename(path), content, mine)
   const changed = writeIfChanged(dvcFile, text, mine?.file.yaml.text)
   relink(session, path, content)
+  return added(session, path, dvcFile, content, changed, ignoreFiles)
+}
+
+function added(session: Session, path: string, dvcFile: string, content: ContentFacts & { readonly size: number }, changed: boolean, ignoreFiles: readonly string[]): AddedData {
+  const { project } = session
   const toCommit = [dvcFile, ...ignoreFiles].map((file) => nameOf(project, file))
   if (project.config.autostage && project.gitRoot !== undefined) gitSync(project.root, ['add', '--', ...toCommit])
   return {
-    path: name, dvcFile: nameOf(project, dvcFile), md5: content.oid, size: content.size, changed: changed || ignoreFiles.length > 0, toCommit,
+    path: nameOf(project, path), dvcFile: nameOf(project, dvcFile), md5: content.oid, changed: changed || ignoreFiles.length > 0, toCommit,
+    size: content.size,
     ...(content.nfiles === undefined ? {} : { nfiles: content.nfiles }),
   }
 }
 
+/** A file or folder inside a tracked folder: only that part of the version becomes what is there now, or goes where nothing is. */
+function addPart(session: Session, folder: OwnedOut, path: string): AddedData {
+  const { project } = session
+  const { out, file, index } = folder
+  const known = lookUp(session, { oid: out.oid ?? '', legacy: false }).entries
+  const part = nameOf(project, path)
+  if (!known || !hasObject(project.config.cacheDir, out.oid ?? '')) {
+    throw new MillraceError('DVC_MISSING_DATA', `${part}: the list of ${nameOf(project, out.path)} is not in the cache; pull it, or add the whole folder`)
+  }
+  const rel = relative(out.path, path)
+  const rest = known.filter((entry) => entry.relpath !== rel && !entry.relpath.startsWith(`${rel}/`))
+  const writer = new ObjectWriter(project.config.cacheDir)
+  try {
+    const content = readContent(session, path, writer)
+    if (!content && rest.length === known.length) throw new MillraceError('DVC_PATH_INVALID', `${part}: there is no such file or folder, and none in the version`)
+    const fresh = !content ? [] : (content.entries?.map((entry) => ({ ...entry, relpath: `${rel}/${entry.relpath}` })) ?? [{ relpath: rel, md5: content.oid }])
+    const entries = [...rest, ...fresh]
+    const oid = writer.addText(encodeTree(entries), '.dir')
+    writer.commit()
+    // As DVC: the size is known as long as files only came; it would have to look at all of them otherwise.
+    const size = oid === out.oid ? out.size : rest.length === known.length && out.size !== undefined && content ? out.size + content.size : undefined
+    const facts = { oid, nfiles: entries.length, ...(size === undefined ? {} : { size }) }
+    const changed = writeIfChanged(file.file, dvcFileText(basename(out.path), facts, { file, index }), file.yaml.text)
+    if (content) relink(session, path, content)
+    const bytes = entries.reduce((sum, entry) => sum + objectSize(project.config.cacheDir, entry.md5), 0)
+    return added(session, out.path, file.file, { ...facts, size: bytes }, changed, [])
+  } finally {
+    writer.abort()
+  }
+}
+
 /** The `.dvc` file that keeps the path already, if one does. Throws DVC_OVERLAP for a path that another one keeps, or a stage. */
-function findOwn(session: Session, path: string, owners: readonly Owner[]): OwnedOut | undefined {
-  const all = readAllData(session)
+function findOwn(session: Session, path: string, all: readonly OwnedOut[], owners: readonly Owner[]): OwnedOut | undefined {
   const mine = all.find(({ out }) => out.path === path)
   const others = all.filter((owned) => owned !== mine).map(({ out, file }) => ({ path: out.path, name: nameOf(session.project, file.file) }))
   refuseOverlap(session.project, path, [...others, ...owners])

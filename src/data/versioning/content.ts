@@ -9,6 +9,7 @@ import type { Session } from './session.ts'
 
 /** What a path holds now; for a folder, `entries` are its files. */
 export interface Content extends ContentFacts {
+  readonly size: number
   readonly entries?: readonly TreeEntry[]
 }
 

@@ -61,6 +61,7 @@ export interface DataOut {
   readonly path: string
   /** With `.dir` for a folder; undefined where nothing has been added yet. */
   readonly oid: string | undefined
+  readonly size: number | undefined
   readonly isexec: boolean
   /** DVC 2.x: MD5 with CRLF as LF for text, object directly below the cache. */
   readonly legacy: boolean
@@ -91,6 +92,7 @@ function toOut(base: string, out: Static<typeof OutShape>): DataOut {
   return {
     path: resolve(base, out.path),
     oid: out.md5 ? out.md5 : undefined,
+    size: out.size,
     isexec: out.isexec ?? false,
     legacy: out.hash === undefined,
     cached: out.cache ?? true,
@@ -101,7 +103,7 @@ function toOut(base: string, out: Static<typeof OutShape>): DataOut {
 /** The facts of a path's content, in the order in which DVC writes them. */
 export interface ContentFacts {
   readonly oid: string
-  readonly size: number
+  readonly size?: number
   readonly nfiles?: number
   readonly isexec?: boolean
 }

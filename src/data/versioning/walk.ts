@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync, type Stats } from 'node:fs'
+import { readdirSync, statSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { MillraceError, errnoCode } from '../../platform/errors/index.ts'
 import { nameOf } from './project.ts'
@@ -12,33 +12,29 @@ export interface FoundFile {
 }
 
 /**
- * Every file below `folder` that `.dvcignore` lets through, in no particular order. Links are followed, as DVC does; empty folders leave
- * no trace. Throws DVC_PATH_INVALID for what DVC refuses: a broken link, a link in a circle, a name that is not UTF-8, a `.dvcignore` inside.
+ * Every file below `folder` that `.dvcignore` lets through, in no particular order. As DVC does, a link to a file
+ * counts as the file, a link to a folder is passed over; empty folders leave no trace. Throws DVC_PATH_INVALID for what DVC refuses: a broken
+ * link, a name that is not UTF-8, a `.dvcignore` inside.
  */
 export function walkFiles(session: Session, folder: string): readonly FoundFile[] {
   const found: FoundFile[] = []
-  const visit = (path: string, prefix: string, above: readonly string[]): void => {
+  const visit = (path: string, prefix: string): void => {
     const name = nameOf(session.project, path)
     for (const entry of list(path)) {
       const child = `${path}/${entry.name}`
       const relpath = prefix + entry.name
-      const linked = entry.isSymbolicLink()
-      const stat = linked ? follow(child) : undefined
+      const stat = entry.isSymbolicLink() ? follow(child) : undefined
       const isFolder = stat ? stat.isDirectory() : entry.isDirectory()
       if (session.ignore.ignores(name, entry.name, isFolder)) continue
       if (isFolder) {
-        const real = linked ? realpathSync(child) : child
-        if (linked && [path, ...above].some((parent) => parent === real || parent.startsWith(`${real}/`))) {
-          throw new MillraceError('DVC_PATH_INVALID', `${child}: a link to a folder that it lies in`)
-        }
-        visit(child, `${relpath}/`, [...above, real])
+        if (!stat) visit(child, `${relpath}/`)
         continue
       }
       if (entry.name === '.dvcignore') throw new MillraceError('DVC_PATH_INVALID', `${child}: a .dvcignore inside tracked data; move it above the folder`)
       found.push({ relpath, path: child, stat: fileStat(child, stat) })
     }
   }
-  visit(folder, '', [realpathSync(folder)])
+  visit(folder, '')
   return found
 }
 
