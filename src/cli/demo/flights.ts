@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { ulid } from '../../platform/ids/index.ts'
@@ -46,11 +46,10 @@ const DIVERTED_KNOWN_AFTER = "interval '24 hours'"
 /** Destinations that airports.parquet lacks are in Puerto Rico and the Virgin Islands, which share a time zone. */
 const ZONE_OF_UNLISTED = 'America/Puerto_Rico'
 
-const WORLD_SQL = `
-create table world as
+const worldOf = (month: string): string => `
 with flights as (
   select * exclude (filename), parse_filename(filename, true) as file, time_hour + to_minutes(minute) as scheduled
-  from read_parquet('${SOURCE_FOLDER}/flights/*.parquet', filename = true, file_row_number = true)
+  from read_parquet('${SOURCE_FOLDER}/flights/${month}', filename = true, file_row_number = true)
 ),
 departed as (
   select flights.*, scheduled + to_minutes(dep_delay) as departed_at, coalesce(tzone, '${ZONE_OF_UNLISTED}') as zone
@@ -86,7 +85,7 @@ export async function openFlightsWorld(file: string, options: TrafficOptions): P
   // Made under another name first: a file that is there is whole.
   const building = `${file}.${ulid()}`
   if (!known) {
-    const instance = await DuckDBInstance.create(building, { memory_limit: '160MB', threads: '2', temp_directory: `${building}.tmp` })
+    const instance = await DuckDBInstance.create(building, { memory_limit: '128MB', threads: '2', temp_directory: `${building}.tmp` })
     const db = await instance.connect()
     await build(db, options)
     db.closeSync()
@@ -131,7 +130,12 @@ async function build(db: DuckDBConnection, options: TrafficOptions): Promise<voi
   const below = Math.ceil(options.sample * 2 ** 32)
   const hash = `md5(concat_ws('|', ${options.key.map(text).join(', ')}))[:8]`
   const sampled = options.sample >= 1 ? 'true' : `${hash} < '${below.toString(16).padStart(8, '0')}'`
-  await db.run(`${WORLD_SQL} case when (${sampled}) and file >= '2013-04' then ${row}::json::varchar end as request from landed order by moment`)
+  // A month at a time: the memory that this takes is the process's to the end.
+  const months = readdirSync(join(SOURCE_FOLDER, 'flights')).filter((name) => name.endsWith('.parquet')).sort()
+  for (const [i, month] of months.entries()) {
+    const query = `${worldOf(month)} case when (${sampled}) and file >= '2013-04' then ${row}::json::varchar end as request from landed order by moment`
+    await db.run(i === 0 ? `create table world as ${query}` : `insert into world ${query}`)
+  }
   await db.run(`create table weather as select origin, time_hour, temp, dewp, humid, wind_dir, wind_speed, wind_gust, precip, pressure, visib from '${SOURCE_FOLDER}/weather.parquet' order by time_hour`)
 }
 

@@ -10,7 +10,7 @@ import { type FlightsWorld, openFlightsWorld } from './flights.ts'
 import type { DemoFolder } from './folder.ts'
 import { liveStep, retrainStep, watchStep } from './live-step.ts'
 import { watchMemory } from './memory.ts'
-import { connect } from './peers.ts'
+import { connectDemo } from './peers.ts'
 import { featuresStep, gateStep, serveStep, trackStep } from './serve-steps.ts'
 import { type DemoContext, MODEL, type Step, verify } from './step.ts'
 import { type Summary, meanFigures, monthFigures } from './summary.ts'
@@ -35,8 +35,8 @@ export async function runSteps({ folder, project, supervisor, begun, signal }: R
   const context: DemoContext = {
     folder,
     config,
-    peers: connect(config),
-    time: timeDriver(connect(config)),
+    peers: connectDemo(config),
+    time: timeDriver(connectDemo(config)),
     world: () => (world ??= openWorld(folder)),
     state: folder.state,
     keep: (change) => {
