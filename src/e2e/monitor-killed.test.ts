@@ -45,12 +45,11 @@ retraining: [{ model: ${MODEL}, at_least_every: monthly }]
   let kills = 0
   let over = false
   const killer = (async () => {
-    while (!over && kills < 4) {
+    for (; kills < 4; kills++) {
       await controlClient(transport).health()
       await sleep(50 + Math.random() * 500)
       if (over) break
       await kill(child)
-      kills++
       child = serve(project)
     }
   })()

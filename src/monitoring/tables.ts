@@ -7,7 +7,7 @@ export interface MonitorSchema extends EventsSchema {
   /** One row: how far serving's journal has been taken over, and the next number for a request. */
   ingest: { id: number; journal_offset: number; next_pid: number }
   /** A row of a request, known by the first journal record that named it. `version` is the one that answered; null until that record came. */
-  requests: { pid: number; request_id: string; row: number; model: string; time: number; version: string | null; probe: number }
+  requests: { pid: number; request_id: string; row: number; model: string; time: number; version: string | null }
   /** What each version said. `ordinal` is the order in the journal: of two versions under one alias the first counts. */
   scores: { pid: number; alias: string; version: string; answered: number; ordinal: number; score: number }
   /** Model inputs of the row that answered, as a JSON list in the order of `columns.names`. */
@@ -71,7 +71,6 @@ async function createInferenceTables(db: Kysely<Record<string, never>>): Promise
     .addColumn('model', 'text', (c) => c.notNull())
     .addColumn('time', 'bigint', (c) => c.notNull())
     .addColumn('version', 'text')
-    .addColumn('probe', 'integer', (c) => c.notNull())
     .execute()
   await db.schema.createIndex('requests_by_id').on('requests').columns(['request_id', 'row', 'model']).unique().execute()
   await db.schema.createIndex('requests_by_time').on('requests').columns(['model', 'time']).execute()

@@ -24,7 +24,6 @@ export async function readCurrent(db: Kysely<MonitorSchema>, model: string, wind
     .where('r.model', '=', model)
     .where('r.time', '>=', window.start)
     .where('r.time', '<', window.end)
-    .where('r.probe', '=', 0)
     .orderBy('r.pid')
     .execute()
   const columns = new Map<string, Scalar[]>()

@@ -18,6 +18,8 @@ export interface IngestOptions {
 
 const BATCH_BYTES = 256 * 1024
 const WAIT_SECONDS = 20
+/** What comes in so short a time is stored in one go, unless someone waits for it: a transaction for each request would cost more than all the rest. */
+const GATHER_MS = 200
 const PAUSE_MS = [50, 100, 200, 500, 1000] as const
 
 /**
@@ -29,6 +31,7 @@ export class Ingest {
   readonly #abort = new AbortController()
   readonly #running: Promise<void>
   #waiters: { offset: number; resolve: () => void }[] = []
+  #hurry = new AbortController()
   #offset = 0
 
   constructor(options: IngestOptions) {
@@ -66,7 +69,15 @@ export class Ingest {
 
   async #reached(offset: number): Promise<void> {
     if (this.#offset >= offset) return
-    await new Promise<void>((resolve) => this.#waiters.push({ offset, resolve }))
+    const reached = new Promise<void>((resolve) => this.#waiters.push({ offset, resolve }))
+    this.#hurry.abort()
+    await reached
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#waiters.length > 0) return
+    this.#hurry = new AbortController()
+    await sleep(GATHER_MS, undefined, { signal: AbortSignal.any([this.#abort.signal, this.#hurry.signal]) }).catch(() => undefined)
   }
 
   async #run(): Promise<void> {
@@ -87,6 +98,7 @@ export class Ingest {
           this.#offset = stored ? next : await readOffset(db.kysely)
           this.#options.onStored(stored ? records : [])
           this.#settle(this.#offset)
+          if (text.length < BATCH_BYTES / 2) await this.#gather()
         }
         failures = 0
       } catch (error) {

@@ -23,7 +23,7 @@ interface LakeRow {
 
 /**
  * Keeps predictions as Parquet, a file a model and day: `model=M/date=YYYY-MM-DD.parquet`, one line for each version's answer to a row, with
- * the model inputs as columns of their own (`input.NAME`) on the lines that were answered. Probes are left out.
+ * the model inputs as columns of their own (`input.NAME`) on the lines that were answered.
  */
 export class Lake {
   readonly #db: Database<MonitorSchema>
@@ -92,8 +92,7 @@ export class Lake {
       .where('r.model', '=', model)
       .where('r.time', '>=', day)
       .where('r.time', '<', day + DAY_MS)
-      .where('r.probe', '=', 0)
-      .orderBy('r.pid')
+        .orderBy('r.pid')
       .orderBy('s.ordinal')
       .execute()
   }

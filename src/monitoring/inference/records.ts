@@ -16,12 +16,15 @@ const record = Compile(
     features: Type.Optional(Type.Record(Type.String(), scalar)),
     missing: Type.Optional(Type.Array(Type.String())),
     score: Type.Number(),
-    probe: Type.Optional(Type.Literal(true)),
   }),
 )
 
+/** How the line of a probe ends: what stands in `inputs` is followed by other members, so this is the record's own. */
+const PROBE = /,"probe":true(?:,"crc":"[0-9a-f]{8}")?\}$/
+const PROBE_LENGTH = ',"probe":true,"crc":"00000000"}'.length
+
 /**
- * The records of one piece of serving's journal that began at `offset`. Throws UPSTREAM_FAILED, naming the offset, for a line that is no
+ * The records of one piece of serving's journal that began at `offset`, without those of probes, which tell nothing of the world. Throws UPSTREAM_FAILED, naming the offset, for a line that is no
  * record: the journal is checked where it is read from, so that would be a fault of the program and must not be passed over.
  */
 export function parseRecords(text: string, offset: number): JournalRecord[] {
@@ -29,7 +32,7 @@ export function parseRecords(text: string, offset: number): JournalRecord[] {
   for (let start = 0; start < text.length; ) {
     const newline = text.indexOf('\n', start)
     const end = newline === -1 ? text.length : newline
-    if (end > start) records.push(parseLine(text.slice(start, end), offset))
+    if (end > start && !PROBE.test(text.slice(Math.max(start, end - PROBE_LENGTH), end))) records.push(parseLine(text.slice(start, end), offset))
     start = end + 1
   }
   return records

@@ -7,6 +7,7 @@ import { readCurrent } from '../drift/current.ts'
 import { readAnswers } from '../performance/answers.ts'
 import { pendingLabels, storeLabels } from '../performance/labels.ts'
 import { type MonitorSchema, migrations } from '../tables.ts'
+import { parseRecords } from './records.ts'
 import { readOffset, storeRecords } from './store.ts'
 
 const always = { start: 0, end: Number.MAX_SAFE_INTEGER }
@@ -80,14 +81,17 @@ test('the offset moves with what was stored: a batch that comes again from an ol
   await db.close()
 })
 
-test('probes stay out of the answers, and a label for one is not pending', async () => {
-  const db = await open()
-  await db.transaction(async (trx) => {
-    await storeRecords(trx, [{ ...prediction('probe'), probe: true }, prediction('real')], 0, 10)
-    assert.deepEqual(await storeLabels(trx, [{ request_id: 'probe', label: 1 }], new Date(0)), { accepted: 1, duplicates: 0, pending: 0 })
-  })
-  assert.equal((await readAnswers(db.kysely, 'm', always)).pids.length, 1)
-  await db.close()
+test('the lines of probes are left out, with and without a checksum; what a caller calls probe is not one', () => {
+  const line = (record: object, checksum = '') => `${JSON.stringify(record).slice(0, -1)}${checksum}}\n`
+  const crc = ',"crc":"0123abcd"'
+  const named = { ...prediction('named'), inputs: { probe: true, crc: '0123abcd' } }
+  const text = [line({ ...prediction('p1'), probe: true }), line({ ...prediction('p2'), probe: true }, crc), line(prediction('real'), crc), line(named, crc)].join('')
+  assert.deepEqual(parseRecords(text, 0).map(({ id }) => id), ['real', 'named'])
+})
+
+test('a line of the journal that is no record is refused with its place, not passed over', () => {
+  assert.throws(() => parseRecords('{"id":"a"}\n', 700), { code: 'UPSTREAM_FAILED', message: /after offset 700/ })
+  assert.throws(() => parseRecords('{"id":\n', 700), { code: 'UPSTREAM_FAILED', message: /found \{"id":, expected a line of JSON/ })
 })
 
 test('a label that contradicts one that is kept is refused with both values, and nothing of its batch is stored', async () => {

@@ -33,7 +33,7 @@ export async function storeRecords(trx: Trx, records: readonly JournalRecord[], 
     let request = known.get(key)
     if (!request) {
       const { id, row, model, time } = record
-      request = { pid: nextPid++, request_id: id, row, model, time, version: null, probe: record.probe ? 1 : 0 }
+      request = { pid: nextPid++, request_id: id, row, model, time, version: null }
       known.set(key, request)
       fresh.push(request)
     }

@@ -20,7 +20,7 @@ export interface AliasScores {
 }
 
 /**
- * The answers to a model's requests in `window`, probes left out, with the labels whose truth was known by `labelledBy` (project time, ms).
+ * The answers to a model's requests in `window`, with the labels whose truth was known by `labelledBy` (project time, ms).
  * Of several versions under one alias the first in the journal counts. Read day by day, so that a long window neither fills the memory nor
  * keeps other requests waiting.
  */
@@ -72,7 +72,6 @@ function readRows(db: Kysely<MonitorSchema>, model: string, { start, end }: Wind
     .where('r.model', '=', model)
     .where('r.time', '>=', start)
     .where('r.time', '<', end)
-    .where('r.probe', '=', 0)
     .where('r.version', 'is not', null)
     .orderBy('r.pid')
     .orderBy('s.ordinal')

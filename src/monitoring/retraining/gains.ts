@@ -17,7 +17,6 @@ export async function pairedGains(db: Kysely<MonitorSchema>, model: string, chal
     .where('r.model', '=', model)
     .where('r.time', '>=', period.start)
     .where('r.time', '<', period.end)
-    .where('r.probe', '=', 0)
     .where('t.time', '<=', labelledBy)
     .orderBy('r.pid')
     .execute()
