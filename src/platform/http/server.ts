@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController, fastify } from 'fastify'
 import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
 import { hexId } from '../ids/index.ts'
 import type { Logger } from '../log/index.ts'
@@ -38,7 +38,7 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
   const logger: FastifyBaseLogger = options.log
   const base = fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit ?? DEFAULT_BODY_LIMIT,
     requestIdHeader: false,
     genReqId: (request) => requestId(request.headers['x-request-id']),
