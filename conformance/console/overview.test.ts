@@ -84,7 +84,7 @@ test('the theme can be chosen, and is kept', async () => {
   await page.waitForSelector('.race')
   const ground = () => page.evaluate('getComputedStyle(document.documentElement).backgroundColor')
   const light = await ground()
-  await page.getByText('Dark', { exact: true }).click()
+  await page.getByRole('radio', { name: 'Dark' }).check()
   const dark = await ground()
   assert.notEqual(dark, light)
   await page.reload()

@@ -55,20 +55,19 @@ export function HeatMap({ drift }: HeatMapProps) {
       rect.dataset.start = cell.start
       if (cell.drifted) rect.classList.add('heat-drifted')
     }
+    const hide = (): void => setShown(null)
     const show = (event: Event): void => {
       const rect = event.target instanceof SVGRectElement ? event.target : null
       const cell = rect === null ? undefined : byRect.get(rect)
-      if (rect === null || cell === undefined) return
+      if (rect === null || cell === undefined) return hide()
       const area = element.getBoundingClientRect()
       const box = rect.getBoundingClientRect()
       if (event.type === 'focusin') focused.current = { column: cell.column, start: cell.start }
       setShown({ cell, x: box.left - area.left + box.width / 2, y: box.top - area.top })
     }
-    const hide = (): void => setShown(null)
-    plot.addEventListener('pointerover', show)
-    plot.addEventListener('focusin', show)
-    plot.addEventListener('pointerleave', hide)
-    plot.addEventListener('focusout', hide)
+    // On the holder: an SVG that listens for focus becomes a stop of the Tab key itself.
+    const listeners = { pointerover: show, focusin: show, pointerleave: hide, focusout: hide }
+    for (const [type, listener] of Object.entries(listeners)) element.addEventListener(type, listener)
     const kept = focused.current
     const current = rects.find((rect) => rect.dataset.column === kept?.column && rect.dataset.start === kept?.start)
     const entry = current ?? rects[0]
@@ -76,7 +75,10 @@ export function HeatMap({ drift }: HeatMapProps) {
     const hadFocus = element.contains(document.activeElement)
     element.replaceChildren(plot)
     if (hadFocus) current?.focus({ preventScroll: true })
-    return hide
+    return () => {
+      for (const [type, listener] of Object.entries(listeners)) element.removeEventListener(type, listener)
+      hide()
+    }
   }, [cells, columns, starts, threshold, width, dark])
 
   const walk = (event: KeyboardEvent<HTMLDivElement>): void => {
