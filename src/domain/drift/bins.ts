@@ -14,7 +14,7 @@ const MOST_DISTINCT = 20
 
 /** Evidently 0.7.23's bins for PSI and Jensen-Shannon. Neither sample may be empty. `integer`: the column's type holds whole numbers only. */
 export function binTogether(reference: Sample, current: Sample, integer = false): Binned {
-  if (isNumeric(reference) && isNumeric(current) && new Set(reference).size > MOST_DISTINCT) {
+  if (isNumeric(reference) && isNumeric(current) && hasMoreDistinct(MOST_DISTINCT, reference)) {
     const edges = sturgesEdges(reference, current, integer)
     return { reference: histogram(reference, edges), current: histogram(current, edges), binning: 'sturges' }
   }
@@ -87,6 +87,18 @@ export function histogram(sample: Float64Array, edges: Float64Array): number[] {
     counts[bin] = (counts[bin] ?? 0) + 1
   }
   return counts.map((count) => count / sample.length)
+}
+
+/** Whether the samples hold more than `limit` different values; looks no further than it must. */
+export function hasMoreDistinct(limit: number, ...samples: readonly Float64Array[]): boolean {
+  const seen = new Set<number>()
+  for (const sample of samples) {
+    for (const value of sample) {
+      seen.add(value)
+      if (seen.size > limit) return true
+    }
+  }
+  return false
 }
 
 export function isNumeric(sample: Sample): sample is Float64Array {

@@ -1,4 +1,4 @@
-import { type Sample, binTogether, isNumeric } from './bins.ts'
+import { type Sample, binTogether, hasMoreDistinct, isNumeric } from './bins.ts'
 import { chiSquarePValue } from './chi-square.ts'
 import { jensenShannon, populationStability, wassersteinNormed } from './distances.ts'
 import { kolmogorovSmirnov } from './kolmogorov-smirnov.ts'
@@ -29,7 +29,7 @@ const FEW_DISTINCT = 5
 export function columnDrift(reference: Sample, current: Sample, settings: DriftSettings, integer = false): ColumnScore {
   const { threshold } = settings
   const numeric = isNumeric(reference) && isNumeric(current)
-  const few = numeric && new Set([...new Set(reference), ...new Set(current)]).size <= FEW_DISTINCT
+  const few = numeric && !hasMoreDistinct(FEW_DISTINCT, reference, current)
   const method = numeric && !few ? settings.numeric : settings.categorical
   if (reference.length === 0 || current.length === 0) {
     return { method, score: null, threshold, drifted: reference.length > 0 }

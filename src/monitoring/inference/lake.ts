@@ -1,8 +1,8 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DAY_MS } from '../../domain/windows.ts'
 import type { Database } from '../../platform/db/index.ts'
-import { insideRoot, syncFolder, writeFileDurable } from '../../platform/fs/index.ts'
+import { insideRoot, syncFolder } from '../../platform/fs/index.ts'
 import type { DuckDB } from '../duckdb.ts'
 import { parseValues } from '../drift/current.ts'
 import type { MonitorSchema } from '../tables.ts'
@@ -47,11 +47,13 @@ export class Lake {
     return day
   }
 
-  /** Drops from the database the model inputs of rows before `until` that stand in a file. Scores and labels stay. */
+  /** Drops from the database the model inputs of rows before `until` that stand in a file, once that survives a loss of power. Scores and labels stay. */
   async forgetInputs(model: string, until: number): Promise<void> {
-    await this.#db.transaction(async (trx) => {
-      const days = await trx.selectFrom('lake_days').selectAll().where('model', '=', model).where('day', '<=', until - DAY_MS).where('last_pid', '>', 0).execute()
-      for (const { day, last_pid } of days) {
+    const { kysely } = this.#db
+    const days = await kysely.selectFrom('lake_days').selectAll().where('model', '=', model).where('day', '<=', until - DAY_MS).where('last_pid', '>', 0).execute()
+    for (const { day, last_pid } of days) {
+      if (!syncFile(this.#fileOf(model, day))) continue
+      await this.#db.transaction(async (trx) => {
         const pids = trx
           .selectFrom('requests')
           .select('pid')
@@ -61,8 +63,8 @@ export class Lake {
           .where('pid', '<=', last_pid)
         await trx.deleteFrom('inputs').where('pid', 'in', pids).execute()
         await trx.updateTable('lake_days').set({ last_pid: 0 }).where('model', '=', model).where('day', '=', day).execute()
-      }
-    })
+      })
+    }
   }
 
   async #nextDay(model: string, until: number): Promise<number | null> {
@@ -126,11 +128,10 @@ export class Lake {
     const source = `${file}.ndjson.tmp`
     mkdirSync(dirname(file), { recursive: true })
     try {
-      writeFileDurable(source, lines.join('\n'))
+      writeFileSync(source, lines.join('\n'))
       const copy = `copy (select * from read_json(${quoted(source)}, format = 'newline_delimited', columns = {${columns}})) to ${quoted(temporary)}`
       await this.#duckdb.use((connection) => connection.run(`${copy} (format parquet, compression zstd)`))
       renameSync(temporary, file)
-      syncFolder(dirname(file))
     } finally {
       rmSync(source, { force: true })
       rmSync(temporary, { force: true })
@@ -147,3 +148,15 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
+/** false where there is no such file: someone has taken it away. */
+function syncFile(file: string): boolean {
+  if (!existsSync(file)) return false
+  const fd = openSync(file, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  syncFolder(dirname(file))
+  return true
+}
