@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { compileFeatures } from './feature-builder.ts'
 import { parseFeatureSpec, signatureInputs, type FeatureSpec } from './feature-spec.ts'
 
@@ -34,7 +34,7 @@ const row = { time_hour: '2013-01-01T10:00:00Z', origin: 'JFK', year: 2013, mont
 function build(input: Readonly<Record<string, unknown>>, online?: readonly (string | number | null | undefined)[]) {
   const [numeric, categorical] = [new Float32Array(5), ['', '', '', '']]
   const missing = builder.build(input, online, numeric, 1, categorical, 1)
-  return { numeric: [...numeric.slice(1, 4)], categorical: categorical.slice(1, 3), missing, outside: [numeric[0], numeric[4], categorical[0], categorical[3]] }
+  return { numeric: Array.from(numeric.subarray(1, 4)), categorical: categorical.slice(1, 3), missing, outside: [numeric[0], numeric[4], categorical[0], categorical[3]] }
 }
 
 test('a raw row and the features of the store become the inputs of the model, at their place in the batch', () => {

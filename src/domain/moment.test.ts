@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { momentOf, parseDuration, timeOf } from './moment.ts'
 
 test('a time without a zone is UTC, whatever the machine thinks', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { TRANSFORMS, transformNamed } from './transforms.ts'
 
 test('the day of the week and of the year are the calendar’s', () => {

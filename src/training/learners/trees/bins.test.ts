@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { binMatrix, quantileThresholds, slotMatrix } from './bins.ts'
 
 const values = fc.array(fc.oneof(fc.float({ noNaN: true }), fc.constantFrom(Number.NaN, 0, -0, 1, 1.5, Infinity, -Infinity)), { minLength: 1, maxLength: 300 })

@@ -2,44 +2,40 @@
  * Our trees against LightGBM from PyPI: the same rows, the same parameters, several draws of each data set. We hold that there is no difference of the
  * losses on unseen rows beyond two standard errors over the draws (each is one pair: where a bin happens to end moves all rows together),
  * or 1 % of the loss where that is more.
- * Needs `python3` with `pip install lightgbm`; MILLRACE_PYTHON names another interpreter.
  */
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { rowLogLoss } from '../../src/domain/metrics.ts'
 import { predictScores } from '../../src/training/learners/trees/model.ts'
 import { sigmoid } from '../../src/training/learners/trees/objective.ts'
 import { parseTreeParameters } from '../../src/training/learners/trees/parameters.ts'
 import { trainTrees, type LabelledMatrix } from '../../src/training/learners/trees/train.ts'
+import { peersPython } from '../lib/python.ts'
 import { DATA_SETS, type DataSet } from './data.ts'
 
 const ROWS = 6000
 const SEEDS = [1, 2, 3, 4, 5, 6]
 const PARAMETERS = { num_iterations: 100, learning_rate: 0.1, num_leaves: 31, min_data_in_leaf: 20, max_bin: 255 }
-const python = process.env['MILLRACE_PYTHON'] ?? 'python3'
 
-let failed = false
-console.log(`${'data set'.padEnd(18)}${'ours'.padStart(10)}${'LightGBM'.padStart(10)}${'difference'.padStart(12)}${'std. error'.padStart(12)}${'CPU ours'.padStart(10)}${'theirs'.padStart(8)}`)
 for (const set of DATA_SETS) {
-  const results: Result[] = []
-  for (const seed of SEEDS) results.push(await compare(set, seed))
-  const differences = results.map((result) => result.ours - result.theirs)
-  const mean = average(differences)
-  const error = Math.sqrt(average(differences.map((value) => (value - mean) ** 2)) / (differences.length - 1))
-  const theirs = average(results.map((result) => result.theirs))
-  const level = Math.abs(mean) <= Math.max(2 * error, 0.01 * theirs)
-  // Better is no failure.
-  if (!level && mean > 0) failed = true
-  const seconds = (of: 'ourSeconds' | 'theirSeconds') => results.reduce((sum, result) => sum + result[of], 0).toFixed(2)
-  console.log(
-    `${set.name.padEnd(18)}${(theirs + mean).toFixed(5).padStart(10)}${theirs.toFixed(5).padStart(10)}${mean.toFixed(5).padStart(12)}${error.toFixed(5).padStart(12)}` +
-      `${seconds('ourSeconds').padStart(10)}${seconds('theirSeconds').padStart(8)}  ${level ? 'level' : mean < 0 ? 'better' : 'WORSE'}`,
-  )
+  test(`${set.name}: our trees are level with LightGBM's, or better`, async (t) => {
+    const results: Result[] = []
+    for (const seed of SEEDS) results.push(await compare(set, seed))
+    const differences = results.map((result) => result.ours - result.theirs)
+    const mean = average(differences)
+    const error = Math.sqrt(average(differences.map((value) => (value - mean) ** 2)) / (differences.length - 1))
+    const theirs = average(results.map((result) => result.theirs))
+    const seconds = (of: 'ourSeconds' | 'theirSeconds') => `${results.reduce((sum, result) => sum + result[of], 0).toFixed(2)} s`
+    const told = `loss ${(theirs + mean).toFixed(5)}, LightGBM ${theirs.toFixed(5)} (difference ${mean.toFixed(5)} ± ${error.toFixed(5)})`
+    t.diagnostic(`${told}; CPU ${seconds('ourSeconds')}, LightGBM ${seconds('theirSeconds')}`)
+    assert.ok(mean <= Math.max(2 * error, 0.01 * theirs), told)
+  })
 }
-process.exitCode = failed ? 1 : 0
 
 interface Result {
   readonly ours: number
@@ -49,15 +45,15 @@ interface Result {
 }
 
 async function compare(set: DataSet, seed: number): Promise<Result> {
-  const [train, test] = [set.make(seed, ROWS), set.make(seed + 100, ROWS)]
+  const [training, fresh] = [set.make(seed, ROWS), set.make(seed + 100, ROWS)]
   const started = process.cpuUsage()
-  const { model } = await trainTrees(train, parseTreeParameters({ ...PARAMETERS, objective: set.objective, seed }))
+  const { model } = await trainTrees(training, parseTreeParameters({ ...PARAMETERS, objective: set.objective, seed }))
   const used = process.cpuUsage(started)
-  const raw = predictScores(model, test.matrix)
-  const peer = lightgbm(train, test, set.objective)
+  const raw = predictScores(model, fresh.matrix)
+  const peer = lightgbm(training, fresh, set.objective)
   const loss = (score: number, label: number) => (set.objective === 'binary' ? rowLogLoss(score, label) : (score - label) ** 2)
   const score = set.objective === 'binary' ? sigmoid : (value: number) => value
-  const mean = (scores: ArrayLike<number>) => average(Array.from(test.labels, (label, row) => loss(scores[row]!, label)))
+  const mean = (scores: ArrayLike<number>) => average(Array.from(fresh.labels, (label, row) => loss(scores[row]!, label)))
   return { ours: mean(raw.map(score)), theirs: mean(peer.scores), ourSeconds: (used.user + used.system) / 1e6, theirSeconds: peer.seconds }
 }
 
@@ -66,7 +62,7 @@ function lightgbm(train: LabelledMatrix, test: LabelledMatrix, objective: string
   try {
     writeFileSync(join(folder, 'parameters.json'), JSON.stringify({ ...PARAMETERS, objective }))
     for (const [name, data] of [['train', train], ['test', test]] as const) writeFileSync(join(folder, `${name}.csv`), csv(data))
-    const answer: unknown = JSON.parse(execFileSync(python, [fileURLToPath(new URL('peer.py', import.meta.url)), folder], { encoding: 'utf8', maxBuffer: 1 << 28 }))
+    const answer: unknown = JSON.parse(execFileSync(peersPython(), [fileURLToPath(new URL('peer.py', import.meta.url)), folder], { encoding: 'utf8', maxBuffer: 1 << 28 }))
     if (typeof answer === 'object' && answer !== null && 'scores' in answer && Array.isArray(answer.scores) && 'seconds' in answer) {
       return { scores: answer.scores.map(Number), seconds: Number(answer.seconds) }
     }
