@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -112,6 +113,37 @@ describe('prediction requests', () => {
       assert.doesNotMatch(text, /node_modules|at .*\.ts:/)
     })
   }
+
+  /** Sends the pieces one after the other, as a slow caller does; without a length, chunked. */
+  const inPieces = (pieces: readonly string[], headers: Record<string, string>) =>
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const request = httpRequest(`${service.url}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers } }, (response) => {
+        let text = ''
+        response.on('data', (part: Buffer) => (text += part.toString()))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+      })
+      request.on('error', reject)
+      const send = (i: number): void => {
+        const piece = pieces[i]
+        if (piece === undefined) request.end()
+        else request.write(piece, () => setTimeout(send, 5, i + 1))
+      }
+      send(0)
+    })
+
+  test('a body that comes in pieces, with or without its length, is put together', async () => {
+    const body = JSON.stringify({ dataframe_records: [{ ...ROW, carrier: 'Ω' }] })
+    const pieces = [body.slice(0, 7), body.slice(7, 60), body.slice(60)]
+    const whole = await (await post('/invocations', body)).text()
+    assert.deepEqual(await inPieces(pieces, {}), { status: 200, text: whole })
+    assert.deepEqual(await inPieces(pieces, { 'content-length': String(Buffer.byteLength(body)) }), { status: 200, text: whole })
+  })
+
+  test('a body without a length is refused once it is over the limit, and one without any bytes at its end', async () => {
+    assert.equal((await inPieces(['x'.repeat(3000), 'x'.repeat(3000)], {})).status, 413)
+    assert.equal((await inPieces([], { 'transfer-encoding': 'chunked' })).status, 400)
+    assert.equal((await inPieces([], { 'content-length': '0' })).status, 400)
+  })
 
   test('requested outputs alone are answered, the id is echoed', async () => {
     const response = await post('/v2/models/delay/infer', { id: 'any id “at all”', inputs: tensors, outputs: [{ name: 'label' }] })

@@ -20,58 +20,72 @@ export class BodyBudget {
   }
 }
 
+/** Called once: with what was parsed, or with an error; `whole` says whether the body was received to its end. */
+export type BodyReader = (error: unknown, body: unknown, whole: boolean) => void
+
 /**
- * Reads a JSON body. `done` is called once: with what was parsed, or with BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST, OVERLOADED; never when
- * the caller went away before the end.
+ * Reads a JSON body. Errors are BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST, OVERLOADED. `done` is never called when the caller went away
+ * before the end.
  */
-export function readJson(request: IncomingMessage, limit: number, budget: BodyBudget, done: (error: unknown, body: unknown) => void): void {
+export function readJson(request: IncomingMessage, limit: number, budget: BodyBudget, done: BodyReader): void {
   const { headers } = request
-  const refusal = refuseHeaders(headers['content-type'], headers['content-encoding'], headers['content-length'], limit)
+  const length = headers['content-length']
+  const refusal = refuseHeaders(headers['content-type'], headers['content-encoding'], length, limit)
   if (refusal) {
     request.resume()
-    done(refusal, undefined)
+    done(refusal, undefined, false)
     return
   }
+  const expected = length === undefined ? Number.NaN : Number(length)
+  if (expected === 0) {
+    request.resume()
+    parse(undefined, done)
+    return
+  }
+  request.once('data', (chunk: Buffer) => {
+    // A small body comes in one piece, and needs no collecting.
+    if (chunk.length === expected) parse(chunk, done)
+    else collect(request, chunk, limit, budget, done)
+  })
+  if (length === undefined) request.once('end', () => (request.readableDidRead ? undefined : parse(undefined, done)))
+}
+
+function collect(request: IncomingMessage, first: Buffer, limit: number, budget: BodyBudget, done: BodyReader): void {
+  const chunks: Buffer[] = []
   let held = 0
-  let first: Buffer | undefined
-  let chunks: Buffer[] | undefined
   let ended = false
-  const finish = (error: unknown, body: unknown): void => {
+  const finish = (answer: () => void): void => {
     if (ended) return
     ended = true
     budget.give(held)
-    done(error, body)
+    answer()
   }
-  request.on('data', (chunk: Buffer) => {
+  const take = (chunk: Buffer): void => {
     if (ended) return
     try {
       budget.take(chunk.length)
       held += chunk.length
       if (held > limit) throw tooLarge(held, limit)
+      chunks.push(chunk)
     } catch (error) {
-      finish(error, undefined)
-      return
+      finish(() => done(error, undefined, false))
     }
-    if (first === undefined) first = chunk
-    else (chunks ??= [first]).push(chunk)
-  })
-  request.on('end', () => {
-    if (ended) return
-    const bytes = chunks ? Buffer.concat(chunks) : first
-    let body: unknown
-    try {
-      body = parseJson(bytes)
-    } catch (error) {
-      finish(error, undefined)
-      return
-    }
-    finish(null, body)
-  })
-  request.on('close', () => {
-    if (ended) return
-    ended = true
-    budget.give(held)
-  })
+  }
+  take(first)
+  request.on('data', take)
+  request.on('end', () => finish(() => parse(Buffer.concat(chunks), done)))
+  request.on('close', () => finish(() => undefined))
+}
+
+function parse(bytes: Buffer | undefined, done: BodyReader): void {
+  let body: unknown
+  try {
+    body = parseJson(bytes)
+  } catch (error) {
+    done(error, undefined, true)
+    return
+  }
+  done(null, body, true)
 }
 
 function parseJson(bytes: Buffer | undefined): unknown {

@@ -37,6 +37,8 @@ interface Exchange {
   readonly route: Route
   readonly started: number
   id: string
+  /** Whether the body was received to its end. */
+  whole: boolean
   /** The deployment that was meant, once it is known: a label of metrics, so never what a caller made up. */
   model: string
 }
@@ -58,7 +60,7 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-Id', exchange.id, 'X-Content-Type-Options', 'nosniff']
     if (known.status === 503 || known.status === 507) headers.push('Retry-After', '1')
     // The rest of a refused body is not read: the connection cannot be used again.
-    if (!exchange.request.complete) headers.push('Connection', 'close')
+    if (!exchange.whole) headers.push('Connection', 'close')
     exchange.response.writeHead(known.status, headers)
     exchange.response.end(body)
   }
@@ -102,14 +104,15 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     if (request.method !== 'POST') return false
     const route = routeOf(request.url ?? '')
     if (route === undefined) return false
-    const exchange: Exchange = { request, response, route, started: performance.now(), id: requestId(request.headers['x-request-id']), model: '' }
+    const exchange: Exchange = { request, response, route, started: performance.now(), id: requestId(request.headers['x-request-id']), model: '', whole: false }
     const refusal = admit(options, request)
     if (refusal) {
       request.resume()
       refuse(exchange, refusal)
       return true
     }
-    readJson(request, options.bodyLimit, budget, (error, body) => {
+    readJson(request, options.bodyLimit, budget, (error, body, whole) => {
+      exchange.whole = whole
       if (error !== null) refuse(exchange, error)
       else void answer(exchange, body)
     })
