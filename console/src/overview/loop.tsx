@@ -3,6 +3,7 @@ import { formatDate, formatDay } from '../shared/format.ts'
 import { useWidth } from '../shared/use-width.ts'
 import { layOutRace } from './race-geometry.ts'
 import { RacePicture } from './race.tsx'
+import { promotions } from './series.ts'
 import { LoopWorth } from './worth.tsx'
 
 const HEIGHT = 330
@@ -21,7 +22,7 @@ export function Loop({ overview, selected, onSelect }: LoopProps) {
   const [ref, width] = useWidth<HTMLDivElement>()
   const { steps, versions, alias } = overview
   const champion = versions.find((version) => version.aliases.includes(alias))
-  const promoted = versions.some(({ state }) => state === 'promoted')
+  const turned = promotions(overview).some(({ previous }) => previous !== null)
   const card = (step: OverviewStep, i: number) => (
     <StepCard key={step.name} step={step} number={i + 1} selected={step.name === selected} onSelect={() => onSelect(step.name === selected ? undefined : step.name)} />
   )
@@ -45,7 +46,7 @@ export function Loop({ overview, selected, onSelect }: LoopProps) {
           <ol className="loop-row loop-row-top">{steps.slice(0, 5).map(card)}</ol>
           <div className="loop-race">
             {width === 0 ? null : (
-              <RacePicture race={layOutRace(width, HEIGHT)} steps={steps} closed={promoted} champion={champion === undefined ? null : `v${champion.version}`} alias={alias} />
+              <RacePicture race={layOutRace(width, HEIGHT)} steps={steps} closed={turned} champion={champion === undefined ? null : `v${champion.version}`} alias={alias} />
             )}
             <div className="loop-heart">
               <LoopWorth overview={overview} />
@@ -90,7 +91,7 @@ function StepCard({ step, number, selected, onSelect }: StepCardProps) {
 }
 
 function LoopTime({ overview }: { overview: Overview }) {
-  const promoted = overview.versions.filter(({ state }) => state === 'promoted').length
+  const promoted = promotions(overview).filter(({ previous }) => previous !== null).length
   const refused = overview.versions.filter(({ state }) => state === 'refused').length
   const turn = overview.moves.find((move) => move.alias === overview.alias)
   return (

@@ -1,4 +1,4 @@
-import type { Overview, OverviewGate, OverviewVersion } from '../../../src/api/overview.ts'
+import type { AliasMove, Overview, OverviewGate, OverviewVersion } from '../../../src/api/overview.ts'
 import { formatDate, formatDay, formatScore, formatTime } from '../shared/format.ts'
 import { Empty, Panel } from '../shared/panel.tsx'
 
@@ -47,23 +47,43 @@ export function VersionsPanel({ overview }: { overview: Overview }) {
       {moves.length === 0 ? null : (
         <>
           <h3>Who moved the alias</h3>
-          <ol className="moves">
-            {moves.map((move) => (
-              <li key={move.position} className={move.alias === overview.alias ? 'move-champion' : ''}>
-                <time dateTime={move.at}>{formatDate(move.at)}</time>
-                <span className="move-what">
-                  <b>{move.alias}</b> {move.previous === null ? '' : `v${move.previous} `}→ {move.version === null ? 'removed' : `v${move.version}`}
-                </span>
-                <span className="move-who">
-                  {move.actor}
-                  {move.reason === '' ? '' : `: ${move.reason}`}
-                </span>
-              </li>
-            ))}
-          </ol>
+          <Moves moves={moves.filter(({ alias }) => alias === overview.alias)} alias={overview.alias} />
+          <OtherMoves moves={moves.filter(({ alias }) => alias !== overview.alias)} />
         </>
       )}
     </Panel>
+  )
+}
+
+function Moves({ moves, alias }: { moves: readonly AliasMove[]; alias?: string }) {
+  return (
+    <ol className="moves">
+      {moves.map((move) => (
+        <li key={move.position} className={move.alias === alias ? 'move-champion' : ''}>
+          <time dateTime={move.at}>{formatDate(move.at)}</time>
+          <span className="move-what">
+            <b>{move.alias}</b> {move.previous === null ? '' : `v${move.previous} `}→ {move.version === null ? 'none' : `v${move.version}`}
+          </span>
+          <span className="move-who">
+            {move.actor}
+            {move.reason === '' ? '' : `: ${move.reason}`}
+          </span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+/** Challengers come and go with every candidate: kept at hand, out of the way of the story. */
+function OtherMoves({ moves }: { moves: readonly AliasMove[] }) {
+  if (moves.length === 0) return null
+  return (
+    <details className="as-table">
+      <summary>
+        {moves.length} {moves.length === 1 ? 'move' : 'moves'} of other aliases
+      </summary>
+      <Moves moves={moves} />
+    </details>
   )
 }
 

@@ -36,7 +36,7 @@ export function modelHistory(model: string, events: readonly LoggedEvent[], cand
         version,
         run_id: runId,
         created_at: event.projecttime,
-        reason: candidate?.reason ?? (version === '1' ? 'first' : 'registered'),
+        reason: version === '1' ? 'first' : (candidate?.reason ?? 'registered'),
         state: candidate?.state ?? null,
         shadow_until: candidate?.shadow_until ?? null,
         gates: judged.map(({ version: _version, ...gate }) => gate),

@@ -22,6 +22,7 @@ const FLOWING_MS = 4000
 const HISTORY_EVENTS = 1000
 const RECENT_EVENTS = 40
 const CHECKS = 50
+const ROLLOUTS = 20
 
 /** Composes the overview from the event log and what the services answer. */
 export class OverviewService {
@@ -93,18 +94,19 @@ const TOLD_TYPES = [
   'dev.millrace.dataset.versioned',
   'dev.millrace.run.finished',
   'dev.millrace.gate.decided',
-  'dev.millrace.deployment.rolled_out',
 ] as const satisfies readonly EventType[]
 
 async function summarise(store: EventStore): Promise<LogSummary> {
-  const [counts, newest, checks] = await Promise.all([
+  const [counts, newest, checks, rollouts] = await Promise.all([
     store.countByType(TOLD_TYPES),
     Promise.all(TOLD_TYPES.map(async (type) => [type, (await store.before(undefined, 1, { types: [type] })).events[0]] as const)),
     store.before(undefined, CHECKS, { types: ['dev.millrace.contract.checked'] }),
+    store.before(undefined, ROLLOUTS, { types: ['dev.millrace.deployment.rolled_out'] }),
   ])
   return {
     counts,
     newest: new Map(newest.flatMap(([type, event]): [string, LoggedEvent][] => (event === undefined ? [] : [[type, event]]))),
     checks: checks.events.flatMap(({ event }) => (isOf(event, 'dev.millrace.contract.checked') ? [event] : [])),
+    rollouts: rollouts.events.flatMap(({ event }) => (isOf(event, 'dev.millrace.deployment.rolled_out') ? [event] : [])),
   }
 }

@@ -10,8 +10,10 @@ export interface LogSummary {
   readonly counts: ReadonlyMap<string, number>
   /** The newest event of each type. */
   readonly newest: ReadonlyMap<string, LoggedEvent>
-  /** The newest of the data set's checks, newest first. */
+  /** The newest checks of data, newest first. */
   readonly checks: readonly LoggedEvent<'dev.millrace.contract.checked'>['event'][]
+  /** The newest rollouts of any alias, newest first. */
+  readonly rollouts: readonly LoggedEvent<'dev.millrace.deployment.rolled_out'>['event'][]
 }
 
 export interface StepInput {
@@ -144,9 +146,9 @@ function tellServe({ log, parts, model, alias }: StepInput): Told {
     if (deployment?.state === 'failed') return unreachable(alias, deployment.reason ?? 'The model could not be loaded')
     return { ...waiting(alias, `No version is ${alias} yet`, null), state: deployment?.state === 'loading' ? 'running' : 'waiting' }
   }
-  const rollout = newestOf(log, 'dev.millrace.deployment.rolled_out')
+  const rollout = log.rollouts.find(({ data }) => data.model === model && data.alias === alias)
   const shadows = deployment.shadows.map((shadow) => `v${shadow.version} as ${shadow.alias}`)
-  const swap = rollout === undefined ? '' : `swapped in ${Math.round(rollout.data.swap_ms)} ms`
+  const swap = rollout === undefined ? '' : `swapped in ${Math.max(1, Math.round(rollout.data.swap_ms))} ms`
   return {
     state: deployment.state === 'ready' ? 'ok' : deployment.state === 'loading' ? 'running' : 'failed',
     figure: `v${deployment.version}`,
@@ -159,7 +161,9 @@ function tellServe({ log, parts, model, alias }: StepInput): Told {
 function tellLive({ parts, model, flowing }: StepInput): Told {
   const deployment = parts.deployments.value?.find((one) => one.model === model)
   if (deployment === undefined && parts.deployments.error !== undefined) return unreachable('predictions', parts.deployments.error)
-  const predictions = deployment?.predictions ?? 0
+  // Serving counts from its last start; what the monitor has reported on is a lower bound that outlives it.
+  const reported = parts.reports.value?.reduce((sum, report) => sum + report.rows, 0) ?? 0
+  const predictions = Math.max(deployment?.predictions ?? 0, reported)
   if (predictions === 0) return waiting('predictions', 'No request was answered yet')
   const labelled = parts.performance.value?.month.points.reduce((sum, point) => sum + point.rows, 0) ?? 0
   const detail = labelled === 0 ? 'No label has arrived yet' : `${short(labelled)} labelled`
@@ -180,12 +184,13 @@ function tellWatch({ parts }: StepInput): Told {
   return { state: 'ok', figure: count(value.length), unit: value.length === 1 ? 'report' : 'reports', detail, at: newest.window.end }
 }
 
-function tellRetrain({ parts, history }: StepInput): Told {
+function tellRetrain({ parts, history, alias }: StepInput): Told {
   const { value, error } = parts.candidates
-  if (value === undefined) return parts.services.some(({ name, up }) => name === 'monitor' && !up) ? unreachable('promoted', error) : waiting('promoted', error)
-  const [newest] = value
-  if (!newest) return waiting('promoted', 'Nothing called for a new model yet')
-  const promoted = value.filter(({ state }) => state === 'promoted').length
+  if (value === undefined) return parts.services.some(({ name, up }) => name === 'monitor' && !up) ? unreachable('promotions', error) : waiting('promotions', error)
+  // The first model is a candidate as well, but nothing was retrained for it.
+  const newest = value.find((candidate) => !(candidate.reason === 'submitted' && candidate.version === '1'))
+  if (!newest) return waiting('promotions', 'Nothing called for a new model yet')
+  const promoted = history.moves.filter((move) => move.alias === alias && move.version !== null && move.previous !== null).length
   const refused = value.filter(({ state }) => state === 'refused').length
   const name = newest.version === null ? 'a candidate' : `v${newest.version}`
   const active: Partial<Record<typeof newest.state, string>> = {
@@ -198,7 +203,7 @@ function tellRetrain({ parts, history }: StepInput): Told {
   return {
     state: activity !== undefined ? 'running' : newest.state === 'failed' ? 'failed' : 'ok',
     figure: count(promoted),
-    unit: 'promoted',
+    unit: promoted === 1 ? 'promotion' : 'promotions',
     detail: activity ?? `${name} ${newest.state}${refused === 0 ? '' : ` · ${refused} refused in all`}`,
     at: newest.decided_at ?? last?.created_at ?? newest.requested_at,
   }
