@@ -75,7 +75,7 @@ async function verify(options: VerifyOptions): Promise<void> {
       const state = source.problems.length === 0 ? 'ok' : 'BROKEN'
       process.stdout.write(`${state.padEnd(7)} ${source.source.padEnd(10)} ${String(source.events).padStart(7)} events, signed up to ${source.signed_seq}\n`)
     }
-    process.stdout.write(`${found.events} events in all, ${found.heads} signed heads\n`)
+    process.stdout.write(`${found.events} events in all, ${found.heads} signed ${found.heads === 1 ? 'head' : 'heads'}\n`)
   }
   if (found.ok) return
   throw new MillraceError('EVENT_CHAIN_BROKEN', [...found.problems, ...found.sources.flatMap((source) => source.problems)].join('\n'))

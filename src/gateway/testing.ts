@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { request } from 'node:http'
 import type { TestContext } from 'node:test'
+import type { EventData, EventType } from '../api/events.ts'
 import { type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
 import { type ServiceName, parseConfig } from '../platform/config/index.ts'
 import { type EventsSchema, createEventsTables } from '../platform/events/outbox.ts'
@@ -19,19 +20,21 @@ export interface Peer extends TestService {
   readonly db: Database<EventsSchema>
   /** Emits one event, in a transaction of its own. */
   readonly emit: (model: string) => Promise<void>
+  /** Emits an event of any type. */
+  readonly emitting: <T extends EventType>(type: T, subject: string, data: EventData[T]) => Promise<void>
 }
 
 /** A service with an outbox and whatever routes a test gives it: a real peer for the gateway, over real HTTP. */
 export async function startPeer(t: TestContext, name: ServiceName, routes: (http: HttpServer) => void = () => {}): Promise<Peer> {
-  let emit: Peer['emit'] | undefined
+  let emitting: Peer['emitting'] | undefined
   let database: Database<EventsSchema> | undefined
   const definition: ServiceDefinition<EventsSchema, ProjectConfig> = {
     name,
     migrations: [{ name: '001-events', up: createEventsTables }],
     start: ({ db, outbox, http }) => {
       database = db
-      emit = async (model) => {
-        await db.transaction((trx) => outbox.emit(trx, 'dev.millrace.model.created', model, { model }))
+      emitting = async (type, subject, data) => {
+        await db.transaction((trx) => outbox.emit(trx, type, subject, data))
       }
       if (name === 'pipelines') http.get('/-/outbox/project', () => ({ events: [] }))
       routes(http)
@@ -40,8 +43,9 @@ export async function startPeer(t: TestContext, name: ServiceName, routes: (http
   }
   const service = await startForTest(definition, configFor({}))
   t.after(service.stop)
-  if (emit === undefined || database === undefined) throw new Error('the peer did not start')
-  return { ...service, db: database, emit }
+  if (emitting === undefined || database === undefined) throw new Error('the peer did not start')
+  const tell = emitting
+  return { ...service, db: database, emitting: tell, emit: (model) => tell('dev.millrace.model.created', model, { model }) }
 }
 
 export function configFor(urls: Partial<Record<ServiceName, string>>, more = ''): ProjectConfig {

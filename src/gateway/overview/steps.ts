@@ -74,8 +74,11 @@ function tellValidate({ log, parts }: StepInput): Told {
   if (!newest) return { ...waiting('checks hold', 'No data was held against its contract yet', null), state: runningStage(parts, ['validate']) ? 'running' : 'waiting' }
   const { data, rows, checks, violations, passed } = newest.data
   const refused = log.checks.filter((event) => !event.data.passed).length
-  // A corrupted copy that is refused is the contract at work; only the data that we learn from must hold.
-  const state: StepState = runningStage(parts, ['validate']) ? 'running' : passed || log.checks.some((event) => event.data.passed && event.data.data !== data) ? 'ok' : 'failed'
+  // A copy that is refused while the data that we learn from holds is the contract at work; that data itself refused is a failure.
+  const others = log.checks.filter((event) => event.data.data !== data)
+  const ours = log.checks.some((event) => event.data.passed && event.data.data === data)
+  const holds = passed || (!ours && others.some((event) => event.data.passed))
+  const state: StepState = runningStage(parts, ['validate']) ? 'running' : holds ? 'ok' : 'failed'
   const detail = `${plural(rows, 'row')} of ${data}${refused === 0 ? '' : ` · ${plural(refused, 'file')} refused`}`
   return { state, figure: `${checks - violations.length}/${checks}`, unit: 'checks hold', detail, at: newest.projecttime }
 }
