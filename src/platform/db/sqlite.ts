@@ -50,6 +50,8 @@ function executor(connection: DatabaseSync) {
   return {
     db: connection,
     query: (_isSelect: boolean, text: string, parameters: unknown) => {
+      // On a full disk and some other errors SQLite has rolled back by itself; a second rollback would fail and hide the error that says why.
+      if (text === 'rollback' && !connection.isTransaction) return { rows: [] }
       const statement = prepare(text)
       const values = bind(parameters)
       if (statement.columns().length > 0) return { rows: statement.all(...values) }

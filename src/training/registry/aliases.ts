@@ -59,7 +59,7 @@ export async function moveAlias(trx: Transaction<TrackingSchema>, { outbox, cloc
       details: { version: previous === null ? null : String(previous) },
     })
   }
-  const tags = version === null ? [] : await trx.selectFrom('model_version_tags').select(['key', 'value']).where('name', '=', model).where('version', '=', version).execute()
+  const tags = version === null ? [] : await store.versionTags(trx, model, version)
   const tag = (key: string) => tags.find((one) => one.key === key)?.value
   const actor = by.actor ?? tag(ACTOR_TAG) ?? UNKNOWN_ACTOR
   const reason = by.reason ?? tag(REASON_TAG) ?? ''
@@ -72,7 +72,7 @@ export async function moveAlias(trx: Transaction<TrackingSchema>, { outbox, cloc
 export async function getByAlias({ db }: TrainingContext, model: string, alias: string): Promise<ModelVersion> {
   const row = await requireModel(db.kysely, model)
   if (alias.toLowerCase() === 'latest') {
-    const latest = await db.kysely.selectFrom('model_versions').selectAll().where('name', '=', row.name).orderBy('version', 'desc').limit(1).executeTakeFirst()
+    const latest = await store.newestVersion(db.kysely, row.name)
     if (latest === undefined) throw new MillraceError('NOT_FOUND', `Latest version not found for model ${model}.`)
     return presentOne(db.kysely, latest)
   }

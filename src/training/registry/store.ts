@@ -57,6 +57,16 @@ export function findVersion(db: Queries, name: string, version: number): Promise
   return db.selectFrom('model_versions').selectAll().where('name', '=', name).where('version', '=', version).executeTakeFirst()
 }
 
+/** The one with the highest number. */
+export function newestVersion(db: Queries, name: string): Promise<VersionRow | undefined> {
+  return db.selectFrom('model_versions').selectAll().where('name', '=', name).orderBy('version', 'desc').limit(1).executeTakeFirst()
+}
+
+/** Versions made of a logged model, in the order of their making. */
+export function versionsOf(db: Queries, modelId: string) {
+  return db.selectFrom('model_versions').select(['name', 'version']).where('model_id', '=', modelId).orderBy('creation_time').orderBy('version').execute()
+}
+
 export async function updateVersion(trx: Queries, name: string, version: number, change: Updateable<TrackingSchema['model_versions']>): Promise<void> {
   await trx.updateTable('model_versions').set(change).where('name', '=', name).where('version', '=', version).execute()
 }
@@ -83,6 +93,10 @@ export async function upsertVersionTags(trx: Queries, name: string, version: num
       .onConflict((c) => c.columns(['name', 'version', 'key']).doUpdateSet({ value }))
       .execute()
   }
+}
+
+export function versionTags(db: Queries, name: string, version: number): Promise<readonly KeyValue[]> {
+  return db.selectFrom('model_version_tags').select(['key', 'value']).where('name', '=', name).where('version', '=', version).execute()
 }
 
 export async function deleteVersionTag(trx: Queries, name: string, version: number, key: string): Promise<void> {

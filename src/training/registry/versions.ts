@@ -3,7 +3,7 @@ import type { TrainingContext } from '../context.ts'
 import { invalid } from '../mlflow/errors.ts'
 import { LIMITS, checkLength } from '../mlflow/limits.ts'
 import type { Queries } from '../tables.ts'
-import { upsertModelPairs } from '../tracking/logged-models/store.ts'
+import { findModel as findLoggedModel, upsertModelPairs } from '../tracking/logged-models/store.ts'
 import { type Mover, moveAlias } from './aliases.ts'
 import { emitVersionCreated } from './events.ts'
 import { presentVersions } from './present.ts'
@@ -51,7 +51,7 @@ export async function createVersion({ db, outbox, clock }: TrainingContext, inpu
     }
     await store.insertVersion(trx, row)
     await store.upsertVersionTags(trx, row.name, row.version, tags)
-    if (origin.modelId !== null) await noteOnLoggedModel(trx, origin.modelId, row)
+    if (origin.modelId !== null) await noteOnLoggedModel(trx, origin.modelId)
     await emitVersionCreated(trx, outbox, row, tags)
     return presentOne(trx, row)
   })
@@ -124,11 +124,10 @@ function promptOrigin(source: string): Origin {
   return { source, location: source, runId: null, modelId: null }
 }
 
-async function noteOnLoggedModel(trx: Queries, modelId: string, row: store.VersionRow): Promise<void> {
-  const model = await trx.selectFrom('logged_models').select('model_id').where('model_id', '=', modelId).executeTakeFirst()
-  if (model === undefined) return
-  const versions = await trx.selectFrom('model_versions').select(['name', 'version']).where('model_id', '=', modelId).orderBy('creation_time').execute()
-  const value = JSON.stringify(versions.length > 0 ? versions : [{ name: row.name, version: row.version }])
+/** A logged model that was deleted meanwhile is passed over. */
+async function noteOnLoggedModel(trx: Queries, modelId: string): Promise<void> {
+  if ((await findLoggedModel(trx, modelId)) === undefined) return
+  const value = JSON.stringify(await store.versionsOf(trx, modelId))
   await upsertModelPairs(trx, 'logged_model_tags', modelId, [{ key: MODEL_VERSIONS_TAG, value }])
 }
 

@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Blobs } from '../../../platform/blobs/index.ts'
 import type { HttpServer } from '../../../platform/http/index.ts'
 import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
@@ -48,16 +49,17 @@ export async function registerArtifactStreams(http: HttpServer, context: Trainin
         const path = pathOf(request)
         return sendArtifact(reply, path, await blobs.get(path))
       })
-      scope.put(url, { ...options, bodyLimit: Number.MAX_SAFE_INTEGER }, async (request) => {
-        await blobs.put(pathOf(request), request.raw)
+      scope.put(url, { ...options, bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
+        await receive(blobs, pathOf(request), request, reply)
         return {}
       })
       scope.delete(url, options, async (request) => {
         await blobs.delete(pathOf(request))
         return {}
       })
-      scope.post(`${prefix}/2.0/mlflow/upload-artifact`, { schema: { querystring: schema.uploadToRun, hide: true }, bodyLimit: Number.MAX_SAFE_INTEGER }, async (request) => {
-        await uploadToRun(context, required(request, 'run_uuid'), required(request, 'path'), request)
+      scope.post(`${prefix}/2.0/mlflow/upload-artifact`, { schema: { querystring: schema.uploadToRun, hide: true }, bodyLimit: Number.MAX_SAFE_INTEGER }, async (request, reply) => {
+        const run = await requireRun(db.kysely, required(request, 'run_uuid'))
+        await receive(blobs, `${serverKey(run.artifact_uri)}/${safePath(required(request, 'path'))}`, request, reply)
         return {}
       })
     }
@@ -77,9 +79,18 @@ export async function registerArtifactStreams(http: HttpServer, context: Trainin
   })
 }
 
-async function uploadToRun({ blobs, db }: TrainingContext, runId: string, path: string, request: FastifyRequest): Promise<void> {
-  const run = await requireRun(db.kysely, runId)
-  await blobs.put(`${serverKey(run.artifact_uri)}/${safePath(path)}`, request.raw)
+/**
+ * Stores the body. After a failure in the middle of it (a full disk) the rest is thrown away and the connection closed behind the answer: half a body left
+ * on a connection that is used again would make the next request wait for ever.
+ */
+async function receive(blobs: Blobs, key: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  try {
+    await blobs.put(key, request.raw.iterator({ destroyOnReturn: false }))
+  } catch (error) {
+    request.raw.resume()
+    reply.header('connection', 'close')
+    throw error
+  }
 }
 
 /** What `*` stands for, decoded once by the router. */

@@ -189,8 +189,8 @@ export async function logModelHistory({ db }: TrainingContext, runId: string, mo
   if (missing.length > 0) throw invalid(`Model json is missing mandatory fields: ${missing.join(', ')}`)
   await db.transaction(async (trx) => {
     await requireActiveRun(trx, runId)
-    const tag = await trx.selectFrom('run_tags').select('value').where('run_id', '=', runId).where('key', '=', MODEL_HISTORY_TAG).executeTakeFirst()
-    const before: unknown = tag === undefined ? [] : JSON.parse(tag.value)
+    const tag = await store.findTag(trx, runId, MODEL_HISTORY_TAG)
+    const before: unknown = tag === undefined ? [] : JSON.parse(tag)
     const value = JSON.stringify([...(Array.isArray(before) ? before : []), model])
     checkLength(value, LIMITS.tagValue, MODEL_HISTORY_TAG)
     await store.upsertTags(trx, runId, [{ key: MODEL_HISTORY_TAG, value }])

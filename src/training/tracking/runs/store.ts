@@ -43,6 +43,11 @@ export async function upsertTags(trx: Queries, runId: string, tags: readonly Key
   }
 }
 
+export async function findTag(db: Queries, runId: string, key: string): Promise<string | undefined> {
+  const row = await db.selectFrom('run_tags').select('value').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst()
+  return row?.value
+}
+
 export async function deleteTag(trx: Queries, runId: string, key: string): Promise<boolean> {
   const { numDeletedRows } = await trx.deleteFrom('run_tags').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst()
   return numDeletedRows > 0n
