@@ -24,8 +24,9 @@ export interface MonitorSchema extends EventsSchema {
     window_start: number
     window_end: number
     final: number
-    degraded: number
-    drifted: number
+    /** The moment at which it was found; 0: not so. */
+    degraded_at: number
+    drifted_at: number
     reference_version: string | null
     report: string
   }
@@ -129,8 +130,8 @@ async function createReportTables(db: Kysely<Record<string, never>>): Promise<vo
     .addColumn('window_start', 'bigint', (c) => c.notNull())
     .addColumn('window_end', 'bigint', (c) => c.notNull())
     .addColumn('final', 'integer', (c) => c.notNull())
-    .addColumn('degraded', 'integer', (c) => c.notNull())
-    .addColumn('drifted', 'integer', (c) => c.notNull())
+    .addColumn('degraded_at', 'bigint', (c) => c.notNull())
+    .addColumn('drifted_at', 'bigint', (c) => c.notNull())
     .addColumn('reference_version', 'text')
     .addColumn('report', 'text', (c) => c.notNull())
     .execute()

@@ -51,8 +51,8 @@ export class Reports {
           window_start: window.start,
           window_end: window.end,
           final: 0,
-          drifted: report.drift.drifted ? moment : 0,
-          degraded: degradation ? moment : 0,
+          drifted_at: report.drift.drifted ? moment : 0,
+          degraded_at: degradation ? moment : 0,
           reference_version: referenceVersion,
           report: JSON.stringify(report),
         })
@@ -80,9 +80,9 @@ export class Reports {
       const answers = await readAnswers(db.kysely, model, window, moment)
       const final = window.end + FINAL_AFTER_WINDOWS * durationMs(config.window) <= moment
       const report = { ...withPerformance(parseReport(row.report), answers), final }
-      const degradation = row.degraded === 0 ? await this.#degradation(config, report) : null
+      const degradation = row.degraded_at === 0 ? await this.#degradation(config, report) : null
       await db.transaction(async (trx) => {
-        const changed = { report: JSON.stringify(report), final: final ? 1 : 0, ...(degradation ? { degraded: moment } : {}) }
+        const changed = { report: JSON.stringify(report), final: final ? 1 : 0, ...(degradation ? { degraded_at: moment } : {}) }
         await trx.updateTable('reports').set(changed).where('report_id', '=', row.report_id).execute()
         if (!degradation) return
         await outbox.emit(trx, 'dev.millrace.performance.degraded', model, { model, report_id: row.report_id, window: isoWindow(window), ...degradation })

@@ -93,11 +93,11 @@ export class Policy {
   }
 
   async #foundBetween(db: Kysely<MonitorSchema>, model: string, after: number, until: number): Promise<{ drift: boolean; degraded: boolean }> {
-    const found = async (column: 'drifted' | 'degraded'): Promise<boolean> => {
+    const found = async (column: 'drifted_at' | 'degraded_at'): Promise<boolean> => {
       const row = await db.selectFrom('reports').select('report_id').where('model', '=', model).where(column, '>', after).where(column, '<=', until).executeTakeFirst()
       return row !== undefined
     }
-    return { drift: await found('drifted'), degraded: await found('degraded') }
+    return { drift: await found('drifted_at'), degraded: await found('degraded_at') }
   }
 }
 
