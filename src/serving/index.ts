@@ -6,6 +6,7 @@ import { MillraceError } from '../platform/errors/index.ts'
 import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import { Journal } from './journal/journal.ts'
+import { Tally } from './journal/tally.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
@@ -64,6 +65,8 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   })
   await registerRoutes(context.http, { router, journal, hotPath })
   context.take(hotPath)
+  const tally = new Tally(context.db, journal, log, deployments)
+  await tally.start()
   await router.start()
   context.follow('serving', ['dev.millrace.model.alias.moved'], async ({ event }) => {
     const { data } = event
@@ -78,6 +81,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       stopping = true
       await drain(deployments)
       await router.stop()
+      await tally.stop()
       journal.close()
     },
   }

@@ -82,8 +82,11 @@ describe('a serving process', () => {
     child?.kill('SIGKILL')
     const answered = await loading
     assert.ok(answered.size > 0)
-    const rows = await journaled(await start())
+    const url = await start()
+    const rows = await journaled(url)
     for (const id of answered) assert.equal(rows.get(id), 2, id)
+    const [deployment] = await servingClient(createTransport(url)).deployments()
+    assert.equal(deployment?.predictions, 2 * rows.size)
   })
 
   test('asked to stop under load finishes what it accepted, and ends well', async () => {

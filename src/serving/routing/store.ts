@@ -16,6 +16,8 @@ export interface ServingSchema extends EventsSchema {
     failed_version: string | null
     failed_reason: string | null
   }
+  /** Predictions ever made, up to an offset of the journal. */
+  tallies: { model: string; predictions: number; journal_offset: number }
 }
 
 export type RolloutRow = ServingSchema['rollouts']
@@ -35,6 +37,17 @@ export const migrations: readonly Migration[] = [
         .addColumn('failed_version', 'text')
         .addColumn('failed_reason', 'text')
         .addPrimaryKeyConstraint('rollouts_key', ['model', 'alias'])
+        .execute()
+    },
+  },
+  {
+    name: '003-tallies',
+    up: async (db) => {
+      await db.schema
+        .createTable('tallies')
+        .addColumn('model', 'text', (c) => c.primaryKey())
+        .addColumn('predictions', 'bigint', (c) => c.notNull())
+        .addColumn('journal_offset', 'bigint', (c) => c.notNull())
         .execute()
     },
   },

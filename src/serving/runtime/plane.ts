@@ -29,6 +29,7 @@ export interface Served {
   /** Requests accepted and not yet answered, and those that only shadows still work on. */
   waiting: number
   shadowing: number
+  /** Rows in the journal that were predicted to be returned. */
   predictions: number
 }
 
@@ -50,6 +51,7 @@ export interface Prediction {
 }
 
 interface PlaneJob extends Job {
+  readonly served: Served
   readonly request: PredictRequest
   /** By row; rows that miss nothing have none. */
   readonly missing: readonly (readonly string[] | undefined)[]
@@ -119,7 +121,6 @@ export class DataPlane {
       const job = await this.#run(served, target, request, online, 'champion', twins)
       metrics.succeeded++
       metrics.rows += request.rows.length
-      served.predictions += request.rows.length
       if (shadows.length > twins.length) {
         const others = shadows.filter((shadow) => shadow.model !== model)
         if (others.length > 0) void this.#shadow(served, others, request, { model, online })
@@ -204,6 +205,7 @@ export class DataPlane {
         categorical,
         scores: new Float64Array(rows.length),
         labels: new Float64Array(rows.length),
+        served,
         request,
         missing: missing ?? NOTHING_MISSING,
         writer: writerOf(writers, model, alias, role),
@@ -254,6 +256,7 @@ export class DataPlane {
       }
     }
     this.#journal.append(lines.view())
+    for (const { job, from, to } of slices) if (job.role === 'champion') job.served.predictions += to - from
     return this.#journal.settled()
   }
 }
