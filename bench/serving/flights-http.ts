@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { LoadResult } from './load.ts'
 import { prepareFlights } from './prepare.ts'
-import { type BenchServer, startFastapi, startMillrace } from './servers.ts'
+import { type BenchServer, startFastapi, startMillrace, uvicornLoop } from './servers.ts'
 
 export interface BenchResult {
   readonly name: string
@@ -43,7 +43,7 @@ export async function run(): Promise<BenchResult> {
       measured.ours.push(await measure(ours, bodies, seconds))
       measured.theirs.push(await measure(theirs, bodies, seconds))
     }
-    return report(median(measured.ours), median(measured.theirs))
+    return report(median(measured.ours), median(measured.theirs), uvicornLoop(venv))
   } finally {
     for (const server of servers) await server.stop()
     rmSync(folder, { recursive: true, force: true })
@@ -68,7 +68,7 @@ function median(runs: readonly Measured[]): Measured {
   return middle
 }
 
-function report(ours: Measured, theirs: Measured): BenchResult {
+function report(ours: Measured, theirs: Measured, loop: string): BenchResult {
   const rate = ({ requests, seconds }: Measured) => requests / seconds
   const row = (server: string, one: Measured) => ({
     server,
@@ -81,7 +81,7 @@ function report(ours: Measured, theirs: Measured): BenchResult {
   const ratio = rate(ours) / rate(theirs)
   return {
     name: `flights over HTTP, one row a request, ${CONNECTIONS} connections`,
-    rows: [row('Millrace (validation, journal, metrics)', ours), row('FastAPI + Uvicorn + onnxruntime', theirs)],
+    rows: [row('Millrace (validation, journal, metrics)', ours), row(`FastAPI + Uvicorn (${loop}) + onnxruntime`, theirs)],
     promises: [
       { promise: `requests/s at least ${PROMISED_RATIO} times FastAPI's`, measured: `${ratio.toFixed(1)} times`, kept: ratio >= PROMISED_RATIO },
       { promise: "p99 lower than FastAPI's", measured: `${ours.p99.toFixed(2)} ms to ${theirs.p99.toFixed(2)} ms`, kept: ours.p99 < theirs.p99 },

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync, mkdirSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -34,6 +34,12 @@ services:
   const child = spawn(process.execPath, [...nodeOptions, LAUNCHER, 'serve', 'serving'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] })
   await answers(`http://127.0.0.1:${port}/v2/health/ready`, child)
   return server(child, port, () => registry.close())
+}
+
+/** What Uvicorn runs on in this environment: its fast extras are optional (`uvicorn[standard]`). */
+export function uvicornLoop(venv: string): string {
+  const { status } = spawnSync(join(venv, 'bin', 'python'), ['-c', 'import uvloop, httptools'])
+  return status === 0 ? 'uvloop, httptools' : 'asyncio, h11'
 }
 
 /** The same model behind FastAPI and one Uvicorn worker, with uvloop and httptools where the environment has them. */

@@ -52,13 +52,14 @@ export class Deployment implements Served {
 
   state(): DeploymentState {
     const slot = this.slot(this.alias)
+    const reasons = this.slots.flatMap((one) => (one.reason === null ? [] : [one === slot ? one.reason : `${one.alias}: ${one.reason}`]))
     return {
       model: this.name,
       alias: this.alias,
       version: this.champion?.model.version ?? null,
       shadows: this.shadows.map(({ alias, model }) => ({ alias, version: model.version })),
       state: slot?.state ?? 'absent',
-      ...(slot?.reason ? { reason: slot.reason } : {}),
+      ...(reasons.length > 0 ? { reason: reasons.join('; ') } : {}),
       predictions: this.predictions,
       swapped_at: slot?.swappedAt ? new Date(slot.swappedAt).toISOString() : null,
     }

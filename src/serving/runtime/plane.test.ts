@@ -95,6 +95,17 @@ describe('the data plane', () => {
     assert.throws(() => predict(served(), plain, [{ a: 1, b: 1.5 }]), { code: 'INPUT_INVALID', message: /b: found 1.5, expected a long/ })
   })
 
+  test('with durability `power`, answers come after the journal is synced, and are the same', async () => {
+    const synced = Journal.open({ folder: join(folder, 'synced'), durability: 'power' })
+    const metrics = new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 })
+    const careful = new DataPlane(synced, metrics, pino({ level: 'silent' }))
+    const to = served()
+    const answers = await Promise.all(Array.from({ length: 30 }, (_, b) => careful.predict(to, plain, { id: `power-${b}`, time: 0, rows: [{ a: 1, b }], probe: false })))
+    assert.deepEqual(answers.map(({ scores }) => scores[0]), answers.map((_, b) => 2 + b))
+    assert.equal(to.predictions, 30)
+    synced.close()
+  })
+
   test('a request without rows is answered without predictions', async () => {
     assert.equal((await predict(served(), one, [])).scores.length, 0)
   })
