@@ -46,6 +46,7 @@ export interface Transport {
 const agent = new Agent({ connections: 64, keepAliveTimeout: 30_000 })
 
 const RETRYABLE_STATUS = new Set([502, 503, 504])
+const SMALL_BYTES = 64 * 1024
 const FIRST_PAUSE_MS = 25
 const LONGEST_PAUSE_MS = 1000
 
@@ -86,7 +87,7 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
   }
 
   return {
-    raw: (method, path, options = {}) => answered(method, path, options, (response) => Promise.resolve(asResponse(response))),
+    raw: (method, path, options = {}) => answered(method, path, options, asResponse),
     json: <T>(method: string, path: string, options: RequestOptions = {}): Promise<T> => answered(method, path, options, async ({ body }) => (await body.json()) as T),
   }
 }
@@ -99,11 +100,13 @@ function rawBody(body: unknown): Uint8Array | string | Readable | undefined {
 }
 
 /** The standard's own type, so that a caller reads, or streams, as with fetch. */
-function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
+async function asResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Response> {
   const pairs = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [value].flat().map((one): [string, string] => [name, one])))
+  const length = Number(headers['content-length'])
+  // What is small is read at once: a stream costs more than all the rest of such a request.
+  const content = length <= SMALL_BYTES ? await body.arrayBuffer() : ReadableStream.from(body)
   const empty = statusCode === 204 || statusCode === 205
-  if (empty) body.resume()
-  return new Response(empty ? null : ReadableStream.from(body), { status: statusCode, headers: pairs })
+  return new Response(empty ? null : content, { status: statusCode, headers: pairs })
 }
 
 function mayRetry(error: unknown, signal: AbortSignal | undefined): boolean {

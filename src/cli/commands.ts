@@ -16,6 +16,7 @@ export const COMMANDS = {
   repro: () => import('./repro.ts'),
   train: () => import('./train.ts'),
   evaluate: () => import('./evaluate.ts'),
+  executions: () => import('./executions.ts'),
   track: () => import('./track.ts'),
   events: () => import('./events.ts'),
 } as const satisfies Record<string, () => Promise<CommandModule>>

@@ -16,7 +16,7 @@ export interface TrafficOptions {
 const CONNECTIONS = 32
 const HOUR_MS = 3_600_000
 /** Enough to see a swap that drops a request, not so much that it takes the cores from the training that runs meanwhile. */
-const PROBE_PAUSE_MS = 10
+const PROBE_PAUSE_MS = 50
 /** Observations and departures of so many hours go in one request. Requests carry their own moment, so nothing is seen before its time. */
 const PUSH_HOURS = 6
 
