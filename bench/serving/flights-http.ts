@@ -2,7 +2,7 @@
 // against the same ONNX model under FastAPI + Uvicorn + onnxruntime; one process each, the same client on the same machine. Runs alternate.
 // Promised: at least 8 times the requests per second, p99 lower. Needs MILLRACE_PEERS_VENV (see conformance/requirements.txt).
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -24,6 +24,7 @@ interface Measured extends LoadResult {
 
 const CONNECTIONS = 32
 const PROMISED_RATIO = 8
+const COMPARED = 100
 
 export async function run(): Promise<BenchResult> {
   const venv = process.env['MILLRACE_PEERS_VENV']
@@ -38,6 +39,7 @@ export async function run(): Promise<BenchResult> {
     servers.push(ours)
     const theirs = await startFastapi(venv, model)
     servers.push(theirs)
+    await compareAnswers(ours, theirs, bodies)
     const measured: Record<'ours' | 'theirs', Measured[]> = { ours: [], theirs: [] }
     for (let round = 0; round < rounds; round++) {
       measured.ours.push(await measure(ours, bodies, seconds))
@@ -48,6 +50,20 @@ export async function run(): Promise<BenchResult> {
     for (const server of servers) await server.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Both must compute the same thing before it is worth anything how fast they do. */
+async function compareAnswers(ours: BenchServer, theirs: BenchServer, bodies: string): Promise<void> {
+  for (const body of readFileSync(bodies, 'utf8').split('\n').slice(0, COMPARED)) {
+    const [mine, peers] = await Promise.all([ours, theirs].map((server) => probability(server, body)))
+    if (mine === undefined || peers === undefined || Math.abs(mine - peers) > 1e-6) throw new Error(`the servers disagree: ${mine} and ${peers} for ${body}`)
+  }
+}
+
+async function probability(server: BenchServer, body: string): Promise<number | undefined> {
+  const response = await fetch(`http://127.0.0.1:${server.port}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  const answer = (await response.json()) as { readonly predictions?: readonly { readonly probability: number }[] }
+  return answer.predictions?.[0]?.probability
 }
 
 /** Runs the client in a process of its own, so that it shares no event loop with what starts the servers. */
