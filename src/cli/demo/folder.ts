@@ -14,6 +14,8 @@ export interface DemoState {
   readonly done: readonly string[]
   /** Project time up to which the traffic has been replayed, RFC 3339. */
   readonly replayedUntil: string | null
+  /** The figures that steps ended with, by key. */
+  readonly figures: Readonly<Record<string, string>>
   /** What earlier sittings counted. */
   readonly sent: { readonly predictions: number; readonly labels: number; readonly probes: number }
 }
@@ -47,7 +49,7 @@ export function openDemoFolder(folder: string, sample: number): DemoFolder {
     if (existsSync(path) && readdirSync(path).length > 0) {
       throw new MillraceError('FOREIGN_FOLDER', `${path} is not empty and was not made by the demo (it has no ${MARKER}); remove it or choose another with --folder`)
     }
-    state = { sample, done: [], replayedUntil: null, sent: { predictions: 0, labels: 0, probes: 0 } }
+    state = { sample, done: [], replayedUntil: null, figures: {}, sent: { predictions: 0, labels: 0, probes: 0 } }
     mkdirSync(path, { recursive: true })
     writeFileDurable(marker, JSON.stringify(state))
   }

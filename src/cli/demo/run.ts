@@ -67,6 +67,7 @@ export async function runSteps({ folder, project, supervisor, begun, signal }: R
             if (signal.aborted) throw new MillraceError('CANCELLED', 'interrupted; the same command goes on from here')
           })
           task.title = `${step.title}: ${figure}`
+          context.keep({ figures: { ...context.state.figures, [step.key]: figure } })
           figures.push({ key: step.key, title: step.title, figure, seconds: (Date.now() - start) / 1000 })
         },
       })),
