@@ -69,7 +69,7 @@ async function probability(server: BenchServer, body: string): Promise<number | 
 /** Runs the client in a process of its own, so that it shares no event loop with what starts the servers. */
 async function measure(server: BenchServer, bodies: string, seconds: number): Promise<Measured> {
   const cpu = server.cpuSeconds()
-  const options = { port: server.port, path: '/invocations', connections: CONNECTIONS, seconds, warmUpSeconds: Math.min(2, seconds / 2), bodies }
+  const options = { port: server.port, path: '/invocations', connections: CONNECTIONS, seconds, warmUpSeconds: 3, bodies }
   const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'load.ts'), JSON.stringify(options)])
   const result = JSON.parse(stdout) as LoadResult
   if (result.failed > 0) throw new Error(`${result.failed} requests failed at port ${server.port}`)
