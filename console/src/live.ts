@@ -5,9 +5,9 @@ import type { Overview } from '../../src/api/overview.ts'
 export type Connection = 'connecting' | 'live' | 'lost'
 
 /** A burst of events asks for the page once. */
-const GATHER_MS = 400
+const GATHER_MS = 500
 /** Counters such as predictions are no events; they are looked at so often. */
-const COUNTERS_MS = 3000
+const COUNTERS_MS = 4000
 
 /** The overview, asked for again after each event of the log, and now and then for what is no event. */
 export function useOverview(model: string | undefined) {

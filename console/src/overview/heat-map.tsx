@@ -5,7 +5,7 @@ import { formatDate, formatDay, formatScore } from '../shared/format.ts'
 import { useWidth } from '../shared/use-width.ts'
 import { resolveColor, useDark } from '../theme.ts'
 
-export interface HeatCell {
+interface HeatCell {
   readonly column: string
   readonly start: string
   readonly end: string
@@ -34,8 +34,7 @@ export function HeatMap({ drift }: HeatMapProps) {
   const focused = useRef<{ column: string; start: string } | null>(null)
   const [shown, setShown] = useState<{ cell: HeatCell; x: number; y: number } | null>(null)
   const dark = useDark()
-  const signature = JSON.stringify(drift)
-  const { cells, columns, starts } = useMemo(() => layOut(drift), [signature])
+  const { cells, columns, starts } = useMemo(() => layOut(drift), [drift])
   const threshold = cells[0]?.threshold ?? 0.1
 
   useEffect(() => {
@@ -115,7 +114,7 @@ const STEPS: Readonly<Record<string, { readonly row: number; readonly week: numb
 
 const clamp = (value: number, length: number): number => Math.max(0, Math.min(length - 1, value))
 
-export function layOut(drift: DriftSeries) {
+function layOut(drift: DriftSeries) {
   const rows = drift.columns.toSorted((a, b) => PREDICTION_FIRST[a.kind] - PREDICTION_FIRST[b.kind])
   const cells = rows.flatMap((row) =>
     drift.windows.flatMap((window, i): HeatCell[] => {

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { AliasMove } from '../../../src/api/overview.ts'
@@ -10,6 +10,7 @@ import type { Chart } from './series.ts'
 interface LineChartProps {
   readonly title: string
   readonly note: string
+  /** The same object while it shows the same: the plot is made anew when it changes. */
   readonly chart: Chart
   readonly champion: string
   readonly moves: readonly AliasMove[]
@@ -35,15 +36,11 @@ export function LineChart({ title, note, chart, champion, moves, byMonth }: Line
   const [at, setAt] = useState<number | null>(null)
   const [labels, setLabels] = useState<readonly EndLabel[]>([])
   const dark = useDark()
-  // The overview comes again every few seconds; the plot is made anew only when what it shows has changed.
-  const signature = JSON.stringify([chart, moves.map((move) => [move.at, move.version])])
-  const data = useMemo(() => ({ chart, moves }), [signature])
-
   useEffect(() => {
     const element = canvas.current
     if (element === null || width === 0) return undefined
     const colors = { ink: resolveColor('ink-2'), grid: resolveColor('line'), champion: resolveColor('champion'), frozen: resolveColor('frozen'), mark: resolveColor('mark') }
-    const { times, curves } = data.chart
+    const { times, curves } = chart
     const seconds = times.map((time) => time / 1000)
     const axis: uPlot.Axis = { stroke: colors.ink, font: FONT, grid: { stroke: colors.grid, width: 1 }, ticks: { show: false } }
     const plot = new uPlot(
@@ -56,7 +53,7 @@ export function LineChart({ title, note, chart, champion, moves, byMonth }: Line
         cursor: { y: false, points: { size: 8, width: 2 }, drag: { x: false, y: false } },
         scales: { x: { time: true, range: (_plot, min, max) => widen(min, max, byMonth) }, y: { range: (_plot, min, max) => pad(min, max) } },
         axes: [
-          { ...axis, space: 56, values: (_plot, splits) => splits.map((split, i) => axisDate(split, splits[i - 1], splits)) },
+          { ...axis, space: 42, values: (_plot, splits) => splits.map((split, i) => axisDate(split, splits[i - 1], splits)) },
           { ...axis, size: 48, values: (_plot, splits) => splits.map((split) => split.toFixed(digits(splits))) },
         ],
         series: [
@@ -75,8 +72,8 @@ export function LineChart({ title, note, chart, champion, moves, byMonth }: Line
           }),
         ],
         hooks: {
-          drawClear: [(self) => drawMoves(self, data.moves, colors)],
-          draw: [(self) => setLabels(endLabels(self, data.chart, champion))],
+          drawClear: [(self) => drawMoves(self, moves, colors)],
+          draw: [(self) => setLabels(endLabels(self, chart, champion))],
           setCursor: [(self) => setAt(self.cursor.idx ?? null)],
         },
       },
@@ -84,17 +81,17 @@ export function LineChart({ title, note, chart, champion, moves, byMonth }: Line
       element,
     )
     return () => plot.destroy()
-  }, [data, width, dark, champion, byMonth])
+  }, [chart, moves, width, dark, champion, byMonth])
 
   return (
-    <figure className="chart" ref={ref} aria-label={describe(title, data.chart)}>
+    <figure className="chart" ref={ref} aria-label={describe(title, chart)}>
       <figcaption>
         <b>{title}</b> <span>{note}</span>
         <span className="chart-readout" aria-hidden="true">
-          {at === null ? null : readout(data.chart, at)}
+          {at === null ? null : readout(chart, at)}
         </span>
       </figcaption>
-      <div className="chart-area" role="img" aria-label={describe(title, data.chart)}>
+      <div className="chart-area" role="img" aria-label={describe(title, chart)}>
         <div ref={canvas} />
         {labels.map((label) => (
           <span key={label.text} className={`chart-label ${label.champion ? 'chart-label-champion' : ''}`} style={{ top: label.top, left: width - LABEL_ROOM + 10 }}>

@@ -1,9 +1,11 @@
+import { useMemo } from 'react'
+import type { PerformanceSeries } from '../../../src/api/monitor.ts'
 import type { Overview } from '../../../src/api/overview.ts'
 import { formatCount, formatDate, formatScore } from '../shared/format.ts'
 import { Empty, Panel } from '../shared/panel.tsx'
 import { Segmented } from '../shared/segmented.tsx'
 import { LineChart } from './line-chart.tsx'
-import { makeChart, promotions } from './series.ts'
+import { type Metric, makeChart, promotions } from './series.ts'
 
 type Period = 'week' | 'month'
 
@@ -40,14 +42,30 @@ export function PerformancePanel({ overview, by, onBy }: PerformanceProps) {
       ) : (
         <>
           <div className="chart-pair">
-            <LineChart title="AUC" note="higher is better" chart={makeChart(series, 'auc', overview.alias)} champion={overview.alias} moves={promotions(overview)} byMonth={by === 'month'} />
-            <LineChart title="Log loss" note="lower is better" chart={makeChart(series, 'log_loss', overview.alias)} champion={overview.alias} moves={promotions(overview)} byMonth={by === 'month'} />
+            <MetricChart title="AUC" note="higher is better" metric="auc" series={series} overview={overview} by={by} />
+            <MetricChart title="Log loss" note="lower is better" metric="log_loss" series={series} overview={overview} by={by} />
           </div>
           <PerformanceTable overview={overview} by={by} />
         </>
       )}
     </Panel>
   )
+}
+
+interface MetricChartProps {
+  readonly title: string
+  readonly note: string
+  readonly metric: Metric
+  readonly series: PerformanceSeries
+  readonly overview: Overview
+  readonly by: Period
+}
+
+/** The query keeps the objects of what has not changed, so the chart is computed, and drawn, only when its figures have. */
+function MetricChart({ title, note, metric, series, overview: { alias, moves: allMoves }, by }: MetricChartProps) {
+  const chart = useMemo(() => makeChart(series, metric, alias), [series, metric, alias])
+  const moves = useMemo(() => promotions({ alias, moves: allMoves }), [alias, allMoves])
+  return <LineChart title={title} note={note} chart={chart} champion={alias} moves={moves} byMonth={by === 'month'} />
 }
 
 function PerformanceTable({ overview, by }: { overview: Overview; by: Period }) {

@@ -70,6 +70,6 @@ function defined(quality: PerformanceSeries['points'][number]['by_alias'][string
 }
 
 /** The moves of the answering alias to a version, oldest first. */
-export function promotions(overview: Overview): readonly AliasMove[] {
-  return overview.moves.filter((move) => move.alias === overview.alias && move.version !== null).toReversed()
+export function promotions({ alias, moves }: Pick<Overview, 'alias' | 'moves'>): readonly AliasMove[] {
+  return moves.filter((move) => move.alias === alias && move.version !== null).toReversed()
 }
