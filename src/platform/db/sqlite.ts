@@ -1,15 +1,18 @@
-import { mkdirSync } from 'node:fs'
+import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { GenericSqliteDialect } from 'kysely-generic-sqlite'
 import { LRUCache } from 'lru-cache'
-import { toMillraceError } from '../errors/index.ts'
+import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
+import { makeFolder } from '../fs/index.ts'
 import { migrate } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
 
 const capabilities: DatabaseCapabilities = { bytesType: 'blob', sharedByProcesses: false, caseSensitiveLike: true }
 const PREPARED_STATEMENTS = 500
+/** Bytes: a new database with its log and shared memory. */
+const ROOM_TO_START = 256 * 1024
 
 /** SQLite through node:sqlite: one connection, write-ahead log, one writer at a time. `path` is a file or `:memory:`. */
 export async function openSqlite<S>(path: string, options: DatabaseOptions): Promise<Database<S>> {
@@ -21,19 +24,32 @@ export async function openSqlite<S>(path: string, options: DatabaseOptions): Pro
     transaction: (work) => kysely.transaction().execute(work),
     close: () => kysely.destroy(),
   }
-  await migrate(kysely, capabilities, options.migrations)
+  try {
+    await migrate(kysely, capabilities, options.migrations)
+  } catch (error) {
+    await database.close()
+    throw whenFull(error, path)
+  }
   return database
+}
+
+/** On a disk without room SQLite cannot map its shared memory file, and says only "disk I/O error". */
+function whenFull(error: unknown, path: string): unknown {
+  if (path === ':memory:' || !/disk I\/O error/i.test(errorMessage(error))) return error
+  const { bavail, bsize } = statfsSync(dirname(path))
+  if (bavail * bsize > ROOM_TO_START) return error
+  return new MillraceError('DISK_FULL', `opening the database ${path}: no space is left on the device`, { cause: error })
 }
 
 function connect(path: string, options: DatabaseOptions): DatabaseSync {
   try {
-    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+    if (path !== ':memory:') makeFolder(dirname(path))
     const connection = new DatabaseSync(path)
     connection.exec(`pragma busy_timeout = 10000; pragma journal_mode = wal; pragma foreign_keys = on; pragma case_sensitive_like = on;
       pragma synchronous = ${options.durability === 'power' ? 'full' : 'normal'}; pragma cache_size = -8000; pragma temp_store = memory`)
     return connection
   } catch (error) {
-    throw toMillraceError(error, `opening the database ${path}`)
+    throw toMillraceError(whenFull(error, path), `opening the database ${path}`)
   }
 }
 

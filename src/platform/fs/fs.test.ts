@@ -19,7 +19,7 @@ test('a durable write replaces the file and leaves no temporary one', () => {
 
 test('a path below a file that is no folder fails by name', () => {
   writeFileDurable(join(folder, 'plain'), '')
-  assert.throws(() => writeFileDurable(join(folder, 'plain', 'x'), ''), /writing .*plain/)
+  assert.throws(() => writeFileDurable(join(folder, 'plain', 'x'), ''), /making the folder .*plain/)
 })
 
 const leaving = ['../x', 'a/../../x', '/etc/passwd', 'a\\b', '..\\x', 'C:/x', 'a/..', 'x\0y', 'link/x', 'link']

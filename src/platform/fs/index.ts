@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
@@ -11,7 +11,7 @@ export function writeFileDurable(file: string, content: string | Uint8Array, mod
   const folder = dirname(file)
   const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`)
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     const fd = openSync(temporary, 'wx', mode)
     try {
       const bytes = typeof content === 'string' ? Buffer.from(content) : content
@@ -25,6 +25,23 @@ export function writeFileDurable(file: string, content: string | Uint8Array, mod
   } catch (error) {
     rmSync(temporary, { force: true })
     throw toMillraceError(error, `writing ${file}`)
+  }
+}
+
+/**
+ * Makes a folder and those above it. Not `mkdir` with `recursive`: on a read-only file system Node reports that as ENOENT, and nobody would understand why.
+ */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    const code = errnoCode(error)
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      makeFolder(dirname(path))
+      makeFolder(path)
+    } else if (code !== 'EEXIST' || !statSync(path).isDirectory()) {
+      throw toMillraceError(error, `making the folder ${path}`)
+    }
   }
 }
 

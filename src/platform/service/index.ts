@@ -1,13 +1,12 @@
-import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Transaction } from 'kysely'
 import type { EventType, LoggedEvent } from '../../api/events.ts'
 import { type Clock, SimulatedClock, wallClock } from '../clock/index.ts'
 import { type BaseConfig, type ServiceName, databaseUrl, serviceFolder, serviceUrl } from '../config/index.ts'
 import { type Database, type Migration, openDatabase } from '../db/index.ts'
-import { MillraceError, toMillraceError } from '../errors/index.ts'
 import { followEvents } from '../events/follow.ts'
 import { type EventsSchema, Outbox } from '../events/outbox.ts'
+import { makeFolder } from '../fs/index.ts'
 import { type HttpServer, type RequestTaker, createHttpServer, listen } from '../http/index.ts'
 import { type Logger, createLogger } from '../log/index.ts'
 import { type Registry, createMetrics } from '../metrics/index.ts'
@@ -76,7 +75,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
   const { name } = definition
   const log = options.log ?? createLogger(name)
   const folder = serviceFolder(config, options.projectFolder, name)
-  makeFolder(folder, name)
+  makeFolder(folder)
   const cleanups: (() => Promise<void>)[] = []
   const cleanUp = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).reverse()) {
@@ -138,15 +137,6 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     await cleanUp()
     throw error
   }
-}
-
-function makeFolder(folder: string, name: ServiceName): void {
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw toMillraceError(error, `making the folder of ${name}, ${folder}`)
-  }
-  if (!existsSync(folder)) throw new MillraceError('NOT_WRITABLE', `${folder} could not be made`)
 }
 
 function openClock(config: BaseConfig, folder: string): Clock {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { type WriteStream, createWriteStream, mkdirSync } from 'node:fs'
+import { type WriteStream, createWriteStream } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
+import { makeFolder } from '../fs/index.ts'
 
 export interface SupervisedService {
   readonly name: string
@@ -53,7 +54,7 @@ export class Supervisor extends EventEmitter<{ status: [ServiceStatus] }> {
 
   constructor(services: readonly SupervisedService[], options: SupervisorOptions) {
     super()
-    mkdirSync(options.logFolder, { recursive: true })
+    makeFolder(options.logFolder)
     this.#services = services.map((service) => new Supervised(service, options, (status) => this.emit('status', status)))
   }
 
