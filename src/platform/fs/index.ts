@@ -10,8 +10,8 @@ import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
 export function writeFileDurable(file: string, content: string | Uint8Array, mode = 0o644): void {
   const folder = dirname(file)
   const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`)
+  makeFolder(folder)
   try {
-    makeFolder(folder)
     const fd = openSync(temporary, 'wx', mode)
     try {
       const bytes = typeof content === 'string' ? Buffer.from(content) : content
