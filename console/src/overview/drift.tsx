@@ -1,7 +1,7 @@
 import type { DriftSeries } from '../../../src/api/monitor.ts'
 import type { Overview } from '../../../src/api/overview.ts'
 import { formatDate, formatScore } from '../shared/format.ts'
-import { Empty, Panel } from '../shared/panel.tsx'
+import { Empty, Panel, PartError } from '../shared/panel.tsx'
 import { HeatMap } from './heat-map.tsx'
 
 export function DriftPanel({ overview }: { overview: Overview }) {
@@ -9,9 +9,7 @@ export function DriftPanel({ overview }: { overview: Overview }) {
   return (
     <Panel id="drift" title="Drift by feature" lead="How far each week's data lies from what the champion was trained on. A promotion brings a new reference, so the rows grow pale again.">
       {value === undefined ? (
-        <Empty title="The monitor cannot be asked" error>
-          {error}
-        </Empty>
+        <PartError model={overview.model} error={error} />
       ) : value.windows.length === 0 ? (
         <Empty title="No week has ended yet">
           At the end of each window the monitor compares what was asked with the training data, feature by feature, and writes a report. Its length is <code>monitors[].window</code> in <code>millrace.yaml</code>.

@@ -2,7 +2,7 @@ import { useMemo } from 'react'
 import type { PerformanceSeries } from '../../../src/api/monitor.ts'
 import type { Overview } from '../../../src/api/overview.ts'
 import { formatCount, formatDate, formatScore } from '../shared/format.ts'
-import { Empty, Panel } from '../shared/panel.tsx'
+import { Empty, Panel, PartError } from '../shared/panel.tsx'
 import { Segmented } from '../shared/segmented.tsx'
 import { LineChart } from './line-chart.tsx'
 import { type Metric, makeChart, promotions } from './series.ts'
@@ -32,9 +32,7 @@ export function PerformancePanel({ overview, by, onBy }: PerformanceProps) {
       actions={<Segmented label="Period" options={PERIODS} value={by} onChange={onBy} />}
     >
       {series === undefined ? (
-        <Empty title="The monitor cannot be asked" error>
-          {error}
-        </Empty>
+        <PartError model={overview.model} error={error} />
       ) : series.points.every(({ rows }) => rows === 0) ? (
         <Empty title="No labels yet">
           Predictions are judged once the truth arrives: send it with <code>POST /api/monitor/labels</code>, by request id. Each {by} with labels becomes a point here.

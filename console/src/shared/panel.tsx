@@ -40,3 +40,19 @@ export function Empty({ title, children, error = false }: EmptyProps) {
     </div>
   )
 }
+
+/** A part of the overview that could not be had, and why. */
+export function PartError({ model, error }: { readonly model: string | null; readonly error: string | undefined }) {
+  if (model === null) {
+    return (
+      <Empty title="No model yet">
+        Name one under <code>deployments</code> or <code>monitors</code> in <code>millrace.yaml</code>, and start again.
+      </Empty>
+    )
+  }
+  return (
+    <Empty title="The monitor cannot be asked" error>
+      {error ?? ''}
+    </Empty>
+  )
+}

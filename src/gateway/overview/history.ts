@@ -1,5 +1,5 @@
 import type { EventType, LoggedEvent } from '../../api/events.ts'
-import type { Candidate } from '../../api/monitor.ts'
+import type { Candidate, CandidateState } from '../../api/monitor.ts'
 import type { AliasMove, OverviewVersion } from '../../api/overview.ts'
 
 /** The event types that tell how versions came to be, were judged and were moved. */
@@ -8,6 +8,8 @@ export const HISTORY_TYPES = [
   'dev.millrace.gate.decided',
   'dev.millrace.model.alias.moved',
   'dev.millrace.run.finished',
+  'dev.millrace.retraining.requested',
+  'dev.millrace.execution.finished',
 ] as const satisfies readonly EventType[]
 
 export interface History {
@@ -15,37 +17,47 @@ export interface History {
   readonly moves: readonly AliasMove[]
 }
 
-/** The versions of `model` and the moves of its aliases, newest first, from events newest first. Who judged is in the events; why, the monitor knows. */
+/**
+ * The versions of `model` and the moves of its aliases, newest first, from events newest first. The log tells the whole story; `candidates`, where
+ * the monitor could be asked, adds what is no event: how long a shadow lasts, and who is executing or at the gate right now.
+ */
 export function modelHistory(model: string, events: readonly LoggedEvent[], candidates: readonly Candidate[]): History {
-  const metrics = new Map<string, Readonly<Record<string, number>>>()
-  for (const { event } of events) if (isOf(event, 'dev.millrace.run.finished')) metrics.set(event.data.run_id, event.data.metrics)
+  const metrics = new Map(ofType(events, 'dev.millrace.run.finished').map(({ data }) => [data.run_id, data.metrics]))
   const moves = aliasMoves(model, events)
   const aliases = currentAliases(moves)
-  const gates = events.flatMap(({ event }) =>
-    isOf(event, 'dev.millrace.gate.decided') && event.data.model === model
-      ? [{ version: event.data.version, gate: event.data.gate, passed: event.data.passed, checks: event.data.checks, at: event.projecttime }]
-      : [],
-  )
-  const versions = events.flatMap(({ event }): OverviewVersion[] => {
-    if (!isOf(event, 'dev.millrace.model.version.created') || event.data.model !== model) return []
-    const { version, run_id: runId } = event.data
+  const decided = ofType(events, 'dev.millrace.gate.decided').filter(({ data }) => data.model === model)
+  const reasons = retrainingReasons(model, events)
+  const created = ofType(events, 'dev.millrace.model.version.created').filter(({ data }) => data.model === model)
+  const versions = created.map(({ data: { version, run_id: runId }, projecttime }): OverviewVersion => {
     const candidate = candidates.find((one) => one.version === version)
-    const judged = gates.filter((gate) => gate.version === version).toReversed()
-    return [
-      {
-        version,
-        run_id: runId,
-        created_at: event.projecttime,
-        reason: version === '1' ? 'first' : (candidate?.reason ?? 'registered'),
-        state: candidate?.state ?? null,
-        shadow_until: candidate?.shadow_until ?? null,
-        gates: judged.map(({ version: _version, ...gate }) => gate),
-        aliases: [...aliases].filter(([, holder]) => holder === version).map(([alias]) => alias),
-        metrics: (runId === null ? undefined : metrics.get(runId)) ?? {},
-      },
-    ]
+    const gates = decided.filter(({ data }) => data.version === version).toReversed()
+    return {
+      version,
+      run_id: runId,
+      created_at: projecttime,
+      reason: version === '1' ? 'first' : (candidate?.reason ?? reasons.get(version) ?? 'registered'),
+      state: candidate?.state ?? stateByGates(gates),
+      shadow_until: candidate?.shadow_until ?? null,
+      gates: gates.map(({ data: { gate, passed, checks }, projecttime: at }) => ({ gate, passed, checks, at })),
+      aliases: [...aliases].filter(([, holder]) => holder === version).map(([alias]) => alias),
+      metrics: (runId === null ? undefined : metrics.get(runId)) ?? {},
+    }
   })
   return { versions, moves }
+}
+
+/** Version → why its execution was asked for. */
+function retrainingReasons(model: string, events: readonly LoggedEvent[]): ReadonlyMap<string, string> {
+  const asked = new Map(ofType(events, 'dev.millrace.retraining.requested').map(({ data }) => [data.execution_id, data.reason]))
+  const finished = ofType(events, 'dev.millrace.execution.finished').filter(({ data }) => data.model === model)
+  return new Map(finished.flatMap(({ data }): [string, string][] => [[data.version, asked.get(data.execution_id) ?? 'submitted']]))
+}
+
+function stateByGates(gates: readonly LoggedEvent<'dev.millrace.gate.decided'>['event'][]): CandidateState | null {
+  const last = gates.at(-1)?.data
+  if (last === undefined) return null
+  if (!last.passed) return 'refused'
+  return last.gate === 'promotion' ? 'promoted' : 'shadowing'
 }
 
 function aliasMoves(model: string, events: readonly LoggedEvent[]): readonly AliasMove[] {
@@ -60,6 +72,10 @@ function currentAliases(moves: readonly AliasMove[]): ReadonlyMap<string, string
   const aliases = new Map<string, string | null>()
   for (const { alias, version } of moves.toReversed()) aliases.set(alias, version)
   return aliases
+}
+
+function ofType<T extends EventType>(events: readonly LoggedEvent[], type: T): LoggedEvent<T>['event'][] {
+  return events.flatMap(({ event }) => (isOf(event, type) ? [event] : []))
 }
 
 /** Narrows an event by its type. */

@@ -24,39 +24,65 @@ export interface Parts {
 
 /** A page that waits for one slow service shows nothing of the nine others. */
 const PATIENCE_MS = 2500
+/** A service that is back so soon leaves its last answer standing: a restart must not make the page flicker. */
+const STANDING_MS = 8000
 const EXECUTIONS = 20
 
-export async function askServices(url: (service: ServiceName) => string, model: string | null): Promise<Parts> {
-  const transport = (service: ServiceName) => createTransport(url(service), { timeoutMs: PATIENCE_MS })
-  const monitor = monitorClient(transport('monitor'))
-  const ofModel = <T>(ask: (model: string) => Promise<T>): Promise<Part<T>> =>
-    model === null ? Promise.resolve({ error: 'millrace.yaml names no model yet' }) : part('monitor', ask(model))
-  const [deployments, executions, featureViews, candidates, reports, drift, performance, services] = await Promise.all([
-    part('serving', transport('serving').json<readonly DeploymentState[]>('GET', '/deployments')),
-    part('pipelines', pipelinesClient(transport('pipelines')).list({ limit: EXECUTIONS })),
-    part('features', featuresClient(transport('features')).featureViews()),
-    ofModel((name) => monitor.candidates(name)),
-    ofModel((name) => monitor.reports(name)),
-    ofModel((name) => monitor.drift(name)),
-    ofModel(async (name) => {
-      const [week, month] = await Promise.all([monitor.performance(name, 'week'), monitor.performance(name, 'month')])
-      return { week, month }
-    }),
-    Promise.all(SERVICE_NAMES.filter((name) => name !== 'gateway').map((name) => health(name, transport(name)))),
-  ])
-  return { deployments, executions, featureViews, candidates, reports, drift, performance, services: [{ name: 'gateway', up: true }, ...services] }
+/** Asks the services about one model, and remembers what each answered last. */
+export class PartsOfModel {
+  readonly #url: (service: ServiceName) => string
+  readonly #model: string | null
+  readonly #last = new Map<string, { readonly at: number; readonly value: unknown }>()
+
+  constructor(url: (service: ServiceName) => string, model: string | null) {
+    this.#url = url
+    this.#model = model
+  }
+
+  async ask(): Promise<Parts> {
+    const transport = (service: ServiceName) => createTransport(this.#url(service), { timeoutMs: PATIENCE_MS })
+    const monitor = monitorClient(transport('monitor'))
+    const ofModel = <T>(name: string, ask: (model: string) => Promise<T>): Promise<Part<T>> =>
+      this.#model === null ? Promise.resolve({ error: 'millrace.yaml names no model yet' }) : this.#part(name, 'monitor', ask(this.#model))
+    const [deployments, executions, featureViews, candidates, reports, drift, performance, services] = await Promise.all([
+      this.#part('deployments', 'serving', transport('serving').json<readonly DeploymentState[]>('GET', '/deployments')),
+      this.#part('executions', 'pipelines', pipelinesClient(transport('pipelines')).list({ limit: EXECUTIONS })),
+      this.#part('featureViews', 'features', featuresClient(transport('features')).featureViews()),
+      ofModel('candidates', (model) => monitor.candidates(model)),
+      ofModel('reports', (model) => monitor.reports(model)),
+      ofModel('drift', (model) => monitor.drift(model)),
+      ofModel('performance', async (model) => {
+        const [week, month] = await Promise.all([monitor.performance(model, 'week'), monitor.performance(model, 'month')])
+        return { week, month }
+      }),
+      Promise.all(SERVICE_NAMES.filter((name) => name !== 'gateway').map((name) => health(name, transport(name)))),
+    ])
+    return { deployments, executions, featureViews, candidates, reports, drift, performance, services: [{ name: 'gateway', up: true }, ...services] }
+  }
+
+  async #part<T>(name: string, service: ServiceName, answer: Promise<T>): Promise<Part<T>> {
+    try {
+      const value = await answer
+      this.#last.set(name, { at: Date.now(), value })
+      return { value }
+    } catch (error) {
+      const last = this.#last.get(name)
+      // What is kept under a name is what the same question was answered before.
+      if (last !== undefined && Date.now() - last.at < STANDING_MS) return { value: last.value as T }
+      return { error: inWords(service, error) }
+    }
+  }
 }
 
 async function health(name: ServiceName, transport: ReturnType<typeof createTransport>) {
-  const answer = await part(name, controlClient(transport).health())
-  return answer.error === undefined ? { name, up: true } : { name, up: false, error: answer.error }
+  try {
+    await controlClient(transport).health()
+    return { name, up: true }
+  } catch (error) {
+    return { name, up: false, error: inWords(name, error) }
+  }
 }
 
-async function part<T>(service: ServiceName, answer: Promise<T>): Promise<Part<T>> {
-  try {
-    return { value: await answer }
-  } catch (error) {
-    if (error instanceof ApiError) return { error: `${service} answered ${error.status}: ${error.message}` }
-    return { error: `${service} does not answer` }
-  }
+function inWords(service: ServiceName, error: unknown): string {
+  return error instanceof ApiError ? `${service} answered ${error.status}: ${error.message}` : `${service} does not answer`
 }

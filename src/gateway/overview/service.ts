@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock/index.ts'
 import type { ServiceName } from '../../platform/config/index.ts'
 import type { EventStore } from '../event-log/index.ts'
 import { HISTORY_TYPES, isOf, modelHistory } from './history.ts'
-import { askServices } from './parts.ts'
+import { PartsOfModel } from './parts.ts'
 import { type LogSummary, loopSteps } from './steps.ts'
 
 export interface OverviewOptions {
@@ -28,6 +28,7 @@ const ROLLOUTS = 20
 export class OverviewService {
   readonly #options: OverviewOptions
   readonly #kept = new Map<string | null, { readonly at: number; readonly answer: Promise<Overview> }>()
+  readonly #parts = new Map<string | null, PartsOfModel>()
   readonly #traffic = new Map<string | null, { readonly predictions: number; readonly grewAt: number }>()
 
   constructor(options: OverviewOptions) {
@@ -50,9 +51,9 @@ export class OverviewService {
   }
 
   async #compose(model: string | null): Promise<Overview> {
-    const { config, clock, store, url } = this.#options
+    const { config, clock, store } = this.#options
     const [parts, log, position, history, recent] = await Promise.all([
-      askServices(url, model),
+      this.#partsOf(model).ask(),
       summarise(store),
       store.head(),
       store.before(undefined, HISTORY_EVENTS, { types: HISTORY_TYPES }),
@@ -78,6 +79,12 @@ export class OverviewService {
       events: recent.events,
       services: parts.services,
     }
+  }
+
+  #partsOf(model: string | null): PartsOfModel {
+    const parts = this.#parts.get(model) ?? new PartsOfModel(this.#options.url, model)
+    this.#parts.set(model, parts)
+    return parts
   }
 
   #isFlowing(model: string | null, predictions: number): boolean {
