@@ -7,7 +7,7 @@ import { HeatMap } from './heat-map.tsx'
 export function DriftPanel({ overview }: { overview: Overview }) {
   const { value, error } = overview.drift
   return (
-    <Panel id="drift" title="Drift by feature" lead="How far each week's data lies from what the champion was trained on. A promotion brings a new reference, so the rows grow pale again.">
+    <Panel id="drift" title="Drift by feature" lead="How far each week's data lies from what the champion was trained on. A promotion brings a new reference.">
       {value === undefined ? (
         <PartError model={overview.model} error={error} />
       ) : value.windows.length === 0 ? (

@@ -32,12 +32,12 @@ const STORIES: Stories = {
     const where = gate === 'candidate' ? 'at the gate' : 'after its time in shadow'
     return passed ? good(`v${version} passed ${where}`) : bad(`v${version} refused ${where}: ${checks.filter((check) => !check.passed).map((check) => check.name).join(', ')}`)
   },
-  'dev.millrace.deployment.rolled_out': ({ alias, version, swap_ms: ms }) => good(`v${version} answers as ${alias}, swapped in ${Math.round(ms)} ms`),
+  'dev.millrace.deployment.rolled_out': ({ alias, version, swap_ms: ms }) => good(`v${version} answers as ${alias}, swapped in ${ms < 1 ? 'under 1' : Math.round(ms)} ms`),
   'dev.millrace.deployment.failed': ({ alias, version, reason }) => bad(`v${version} could not be served as ${alias}: ${reason}`),
   'dev.millrace.deployment.rolled_back': ({ version, previous, reason }) => bad(`Rolled back from v${previous} to v${version}: ${reason}`),
   'dev.millrace.report.created': ({ window }) => plain(`Report on ${formatDay(window.start)} to ${formatDay(window.end)}`),
   'dev.millrace.drift.detected': ({ drifted, share }) => watch(`Drift: ${drifted.map(({ column }) => column).slice(0, 3).join(', ')}${drifted.length > 3 ? ` and ${drifted.length - 3} more` : ''} (${Math.round(share * 100)} % of columns)`),
-  'dev.millrace.performance.degraded': ({ version, metric, value, threshold }) => watch(`v${version} degraded: ${metric} ${value.toFixed(3)}, allowed ${threshold.toFixed(3)}`),
+  'dev.millrace.performance.degraded': ({ version, metric, value, reference }) => watch(`v${version} degraded: ${metric} ${value.toFixed(3)}, was ${reference.toFixed(3)} held out`),
   'dev.millrace.retraining.requested': ({ reason }) => watch(`Retraining asked for: ${reason}`),
   'dev.millrace.execution.started': ({ execution_id: id, reason }) => plain(`Execution ${id.slice(-8)} starts: ${reason}`),
   'dev.millrace.execution.finished': ({ execution_id: id, version, stages }) => good(`Execution ${id.slice(-8)} made v${version} in ${Math.round(stages.reduce((sum, stage) => sum + stage.seconds, 0))} s`),

@@ -24,7 +24,7 @@ const ROW = 22
 /** Weeks for which there is room from the start, so that the first do not fill the whole width. */
 const LEAST_WEEKS = 16
 /** The scale ends at so many times the threshold: beyond that, more drift is no news. */
-const SCALE_END = 5
+const SCALE_END = 10
 const PREDICTION_FIRST = { prediction: 0, numeric: 1, categorical: 1 } as const
 
 /** Drift by column and week. Arrow keys walk the cells; what has drifted is outlined, so colour is not the only sign. */

@@ -5,7 +5,7 @@ import { formatCount, formatDate, formatScore } from '../shared/format.ts'
 import { Empty, Panel, PartError } from '../shared/panel.tsx'
 import { Segmented } from '../shared/segmented.tsx'
 import { LineChart } from './line-chart.tsx'
-import { type Metric, makeChart, promotions } from './series.ts'
+import { type Metric, makeChart, promotions, withoutSlivers } from './series.ts'
 
 type Period = 'week' | 'month'
 
@@ -61,7 +61,7 @@ interface MetricChartProps {
 
 /** The query keeps the objects of what has not changed, so the chart is computed, and drawn, only when its figures have. */
 function MetricChart({ title, note, metric, series, overview: { alias, moves: allMoves }, by }: MetricChartProps) {
-  const chart = useMemo(() => makeChart(series, metric, alias), [series, metric, alias])
+  const chart = useMemo(() => makeChart(withoutSlivers(series), metric, alias), [series, metric, alias])
   const moves = useMemo(() => promotions({ alias, moves: allMoves }), [alias, allMoves])
   return <LineChart title={title} note={note} chart={chart} champion={alias} moves={moves} byMonth={by === 'month'} />
 }

@@ -44,12 +44,22 @@ export interface Worth {
   readonly frozen: Readonly<Record<Metric, number>>
 }
 
+/** Of the usual number of labelled rows: a period with less has only begun, or only just ended, and its figures are chance. */
+const SLIVER = 0.1
+
+/** The series without periods that have hardly any rows beside the others. */
+export function withoutSlivers(series: PerformanceSeries): PerformanceSeries {
+  const rows = series.points.map((point) => point.rows).sort((a, b) => a - b)
+  const usual = rows[Math.floor(rows.length / 2)] ?? 0
+  return { ...series, points: series.points.filter((point) => point.rows > 0 && point.rows >= usual * SLIVER) }
+}
+
 /** What the loop is worth: both models' means over the months that both were measured on. null while there is none. */
 export function loopWorth(overview: Overview): Worth | null {
   const series = overview.performance.value?.month
   const baseline = series?.aliases.find((alias) => alias === 'frozen') ?? series?.aliases.find((alias) => alias !== overview.alias && !NOT_COMPARED.has(alias))
   if (series === undefined || baseline === undefined) return null
-  const both = series.points.flatMap((point) => {
+  const both = withoutSlivers(series).points.flatMap((point) => {
     const champion = defined(point.by_alias[overview.alias])
     const frozen = defined(point.by_alias[baseline])
     return champion === null || frozen === null ? [] : [{ champion, frozen }]

@@ -5,10 +5,10 @@ import { Empty, Panel } from '../shared/panel.tsx'
 const REASONS: Readonly<Record<string, string>> = {
   first: 'first model',
   drift: 'drift',
-  degraded: 'performance degraded',
+  degraded: 'degraded',
   schedule: 'schedule',
-  submitted: 'submitted by hand',
-  registered: 'registered by hand',
+  submitted: 'submitted',
+  registered: 'registered',
 }
 const GATES = { candidate: 'at the gate', promotion: 'after shadow' } as const
 
