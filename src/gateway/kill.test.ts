@@ -25,9 +25,11 @@ async function freePort(): Promise<number> {
 test('a gateway killed again and again while events come in has each of them once, in order, and its log verifies', async (t) => {
   const tracking = await startPeer(t, 'tracking')
   await inTemporaryFolder(async (folder) => {
-    writeFileSync(join(folder, 'millrace.yaml'), 'project: test\n')
     const port = await freePort()
-    const environment = { ...process.env, MILLRACE_GATEWAY_PORT: String(port), MILLRACE_TRACKING_URL: tracking.url, MILLRACE_LOG_LEVEL: 'silent' }
+    // The addresses of all services, lest it meets a system that happens to run on this machine.
+    const { services } = configFor({ tracking: tracking.url })
+    writeFileSync(join(folder, 'millrace.yaml'), JSON.stringify({ project: 'test', services: { ...services, gateway: { port } } }))
+    const environment = { ...process.env, MILLRACE_LOG_LEVEL: 'silent' }
     const start = (): ChildProcess => spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'serve', 'gateway'], { cwd: folder, env: environment, stdio: 'ignore' })
     const page = async (): Promise<EventPage> => {
       try {
