@@ -6,6 +6,7 @@ import { router } from './router.tsx'
 import './styles/base.css'
 import './styles/shell.css'
 import './styles/loop.css'
+import './styles/race.css'
 import './styles/panels.css'
 import './styles/charts.css'
 
