@@ -18,10 +18,10 @@ export interface History {
 }
 
 /**
- * The versions of `model` and the moves of its aliases, newest first, from events newest first. The log tells the whole story; `candidates`, where
+ * The versions of `model` and the moves of its aliases, newest first, from events newest first; `champion` is the alias that answers. The log tells the whole story; `candidates`, where
  * the monitor could be asked, adds what is no event: how long a shadow lasts, and who is executing or at the gate right now.
  */
-export function modelHistory(model: string, events: readonly LoggedEvent[], candidates: readonly Candidate[]): History {
+export function modelHistory(model: string, champion: string, events: readonly LoggedEvent[], candidates: readonly Candidate[]): History {
   const metrics = new Map(ofType(events, 'dev.millrace.run.finished').map(({ data }) => [data.run_id, data.metrics]))
   const moves = aliasMoves(model, events)
   const aliases = currentAliases(moves)
@@ -36,7 +36,7 @@ export function modelHistory(model: string, events: readonly LoggedEvent[], cand
       run_id: runId,
       created_at: projecttime,
       reason: version === '1' ? 'first' : (candidate?.reason ?? reasons.get(version) ?? 'registered'),
-      state: candidate?.state ?? stateByGates(gates),
+      state: candidate?.state ?? (moves.some((move) => move.alias === champion && move.version === version) ? 'promoted' : stateByGates(gates)),
       shadow_until: candidate?.shadow_until ?? null,
       gates: gates.map(({ data: { gate, passed, checks }, projecttime: at }) => ({ gate, passed, checks, at })),
       aliases: [...aliases].filter(([, holder]) => holder === version).map(([alias]) => alias),

@@ -52,7 +52,7 @@ test('the story of a version is told from the log: made, judged, moved, by whom'
   const [second, first] = overview.versions
   assert.deepEqual([second?.version, second?.reason, second?.state, second?.aliases], ['2', 'drift', 'promoted', ['champion']])
   assert.deepEqual(second?.gates.map(({ gate, passed, checks }) => [gate, passed, checks]), [['promotion', true, [check]]])
-  assert.deepEqual([first?.version, first?.reason, first?.aliases], ['1', 'first', []])
+  assert.deepEqual([first?.version, first?.reason, first?.state, first?.aliases], ['1', 'first', 'promoted', []])
   assert.deepEqual([stepOf(overview, 'train')?.figure, stepOf(overview, 'track')?.figure, stepOf(overview, 'gate')?.figure, stepOf(overview, 'retrain')?.figure], ['0.750', '1', '2', '1'])
 })
 

@@ -59,8 +59,8 @@ export class OverviewService {
       store.before(undefined, HISTORY_EVENTS, { types: HISTORY_TYPES }),
       store.before(undefined, RECENT_EVENTS),
     ])
-    const told = model === null ? { versions: [], moves: [] } : modelHistory(model, history.events, parts.candidates.value ?? [])
     const alias = config.deployments.find((deployment) => deployment.model === model)?.alias ?? 'champion'
+    const told = model === null ? { versions: [], moves: [] } : modelHistory(model, alias, history.events, parts.candidates.value ?? [])
     const predictions = parts.deployments.value?.find((deployment) => deployment.model === model)?.predictions ?? 0
     const flowing = this.#isFlowing(model, predictions)
     return {
