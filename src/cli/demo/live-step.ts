@@ -30,7 +30,7 @@ export const liveStep: Step = {
       if ((day - first) % (READ_DAYS * DAY_MS) === 0) happened = await world.between(new Date(day), new Date(day + READ_DAYS * DAY_MS))
       const counted = await replay(options, happened, day, next)
       if (day <= SHUFFLED_ON && SHUFFLED_ON < next) await once(context, 'shuffled', () => submitShuffled(context))
-      if (refreshIsDue(context, next)) await versionData(context.folder.path, context.config, world, new Date(next))
+      if (await refreshIsDue(context, next)) await versionData(context.folder.path, context.config, world, new Date(next))
 
       const probes = probe(options, during(happened, day, next).requests.slice(0, 200))
       const say = (what: string): void => report(progress(context, { start, day: next, first, begun, what }))
@@ -52,13 +52,15 @@ export const liveStep: Step = {
   },
 }
 
-/** New data are versioned before every moment at which the policy may start an execution: the end of a window, the first of a month. */
-function refreshIsDue(context: DemoContext, moment: number): boolean {
+/** New data are versioned when a month is over, and before every moment at which the policy may start an execution, so that it runs on all that is known. */
+async function refreshIsDue(context: DemoContext, moment: number): Promise<boolean> {
   if (moment > LAST_DAY + DAY_MS) return false
-  const monitor = context.config.monitors.find(({ model }) => model === MODEL)
-  const window = durationMs(monitor?.window ?? '7d')
-  const origin = Date.parse(monitor?.origin ?? '1970-01-05T00:00:00Z')
-  return (moment - origin) % window === 0 || new Date(moment).getUTCDate() === 1
+  if (new Date(moment).getUTCDate() === 1) return true
+  const policy = context.config.retraining.find(({ model }) => model === MODEL)
+  const candidates = await context.peers.monitor.candidates(MODEL)
+  const last = candidates.filter(({ reason }) => reason !== 'submitted').map(({ requested_at: at }) => Date.parse(at))
+  const sinceLast = moment - Math.max(beginning(context.config.clock).getTime(), ...last)
+  return policy !== undefined && sinceLast >= durationMs(policy.cooldown) - DAY_MS
 }
 
 async function submitShuffled(context: DemoContext): Promise<void> {

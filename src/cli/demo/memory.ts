@@ -8,7 +8,7 @@ export interface MemoryWatch {
 }
 
 /** Watches this process and all that descend from it. Pages that several share are counted once (PSS). */
-export function watchMemory(intervalMs = 1000): MemoryWatch {
+export function watchMemory(intervalMs = 3000): MemoryWatch {
   let peak: number | undefined
   const measure = (): void => {
     const now = treeMemory(process.pid)

@@ -33,7 +33,7 @@ export function monthFigures({ points }: PerformanceSeries): readonly MonthFigur
       month,
       rows,
       frozen: { auc: frozen.auc, log_loss: frozen.log_loss },
-      champion: { auc: champion.auc, log_loss: champion.log_loss, versions: champion.versions },
+      champion: { auc: champion.auc, log_loss: champion.log_loss, versions: champion.versions.toSorted((a, b) => Number(a) - Number(b)) },
     })
   }
   verify(figures.length === 9, `there are figures for nine months (found ${figures.length})`)

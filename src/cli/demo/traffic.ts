@@ -64,14 +64,15 @@ export function during({ weather, departures, requests, labels }: Happenings, fr
  * keeps and the monitor leaves out. Throws what a probe met; the demo promises that none fails.
  */
 export function probe(options: TrafficOptions, requests: readonly FlightRequest[]): { stop: () => Promise<number> } {
-  let running = true
+  const stopping = new AbortController()
   let sent = 0
   const run = async (connection: number): Promise<void> => {
-    for (let i = connection; running && requests.length > 0; i++) {
+    for (let i = connection; requests.length > 0; i++) {
+      await sleep(PROBE_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
+      if (stopping.signal.aborted) return
       const request = requests[i % requests.length]
       if (request) await predict(options, { ...request, id: `probe-${connection}-${i}-${request.id}` }, true)
       sent++
-      await sleep(PROBE_PAUSE_MS)
     }
   }
   const done = Promise.all([run(0), run(1)])
@@ -79,7 +80,7 @@ export function probe(options: TrafficOptions, requests: readonly FlightRequest[
   done.catch(() => undefined)
   return {
     stop: async () => {
-      running = false
+      stopping.abort()
       await done
       return sent
     },

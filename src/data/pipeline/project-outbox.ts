@@ -20,10 +20,12 @@ export interface ProjectOutbox {
 }
 
 const SOURCE = 'project'
+/** The writers are always other processes. A look is one indexed read. */
+const LOOK_EVERY_MS = 50
 
 export async function openProjectOutbox(projectFolder: string, config: BaseConfig): Promise<ProjectOutbox> {
   const db = await openShared(databaseUrl(config, projectFolder, 'pipelines', SOURCE), config)
-  const outbox = new Outbox(db, SOURCE, projectClock(projectFolder, config))
+  const outbox = new Outbox(db, SOURCE, projectClock(projectFolder, config), LOOK_EVERY_MS)
   return {
     emit: (type, subject, data) => db.transaction((trx) => outbox.emit(trx, type, subject, data)),
     readOrWait: (after, limit, waitMs) => outbox.readOrWait(after, limit, waitMs),

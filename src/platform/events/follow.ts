@@ -14,8 +14,6 @@ export interface FollowOptions<S extends EventsSchema> {
   readonly log: Logger
   /** The event log's page after `position`, waiting up to `waitSeconds` for a first event. */
   readonly fetchPage: (position: number, types: readonly EventType[], waitSeconds: number, signal: AbortSignal) => Promise<EventPage>
-  /** The position of the newest event of the log. */
-  readonly fetchHead: () => Promise<number>
   /**
    * Handles one event, before its position is kept: after a crash in between it comes again, so handling must be idempotent. What it writes
    * through `trx` commits together with the position. When it throws, the event is offered again after a pause; it is never skipped.
@@ -81,13 +79,14 @@ export function followEvents<S extends EventsSchema>(options: FollowOptions<S>):
 
   return {
     waitingFor: async () => {
-      let head: number
+      if (position === undefined) return ['its position in the event log']
       try {
-        head = await options.fetchHead()
+        // Asked with the same types: the log's head may be an event that this subscriber will never hear of.
+        const { events } = await options.fetchPage(position, options.types, 0, abort.signal)
+        return events.length === 0 ? [] : [`${events.length} events from ${events[0]?.position} on`]
       } catch (error) {
         return [`the event log, which cannot be reached: ${errorMessage(error)}`]
       }
-      return position !== undefined && position >= head ? [] : [`events ${(position ?? 0) + 1} to ${head}`]
     },
     stop: async () => {
       abort.abort()

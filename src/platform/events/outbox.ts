@@ -40,12 +40,15 @@ export class Outbox {
   readonly #db: Database<EventsSchema>
   readonly #source: string
   readonly #clock: Clock
+  readonly #lookEveryMs: number
   readonly #bell = new EventEmitter()
 
-  constructor(db: Database<EventsSchema>, source: string, clock: Clock) {
+  /** `lookEveryMs`: how often one that waits looks for what other processes have written to the same outbox. */
+  constructor(db: Database<EventsSchema>, source: string, clock: Clock, lookEveryMs = 1000) {
     this.#db = db
     this.#source = source
     this.#clock = clock
+    this.#lookEveryMs = lookEveryMs
     this.#bell.setMaxListeners(0)
   }
 
@@ -98,7 +101,7 @@ export class Outbox {
       const left = deadline - Date.now()
       if (events.length > 0 || left <= 0 || signal?.aborted) return events
       // Another process may write the same outbox (PostgreSQL; the command line), so the bell is not the only sign.
-      const pause = AbortSignal.timeout(Math.min(left, 1000))
+      const pause = AbortSignal.timeout(Math.min(left, this.#lookEveryMs))
       await once(this.#bell, 'emitted', { signal: signal ? AbortSignal.any([signal, pause]) : pause }).catch(() => undefined)
     }
   }

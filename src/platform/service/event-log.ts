@@ -12,6 +12,5 @@ export function eventLogAt(gateway: () => string) {
   return {
     fetchPage: (position: number, types: readonly EventType[], waitSeconds: number, signal: AbortSignal): Promise<EventPage> =>
       get(`/events?after=${position}&types=${types.join(',')}&wait=${waitSeconds}`, AbortSignal.any([signal, AbortSignal.timeout((waitSeconds + 10) * 1000)])),
-    fetchHead: async (): Promise<number> => (await get<{ position: number }>('/events/head', AbortSignal.timeout(10_000))).position,
   }
 }
