@@ -1,16 +1,12 @@
 import { cpSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { closeWorktree, dataStatus, openProject, openWorktree } from '../../data/versioning/index.ts'
 import { checkout, projectStatus, repro } from '../../data/pipeline/index.ts'
-import { openProjectOutbox } from '../../data/pipeline/project-outbox.ts'
-import { checkContract } from '../../data/validation/index.ts'
-import { accepted, checkedEvent, violations } from '../../domain/contract/index.ts'
+import { type ContractReport, accepted, violations } from '../../domain/contract/index.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
 import { headCommit } from '../../platform/git/repository.ts'
 import { FLIGHTS, WEATHER, commitResults, createProject, versionData } from './data.ts'
-import { type Step, once, verify } from './step.ts'
-import { MillraceError } from '../../platform/errors/index.ts'
-
-const CONTRACT = 'contracts/flights.yaml'
+import { type DemoContext, type Step, once, verify } from './step.ts'
 
 /** The moment at which the story begins: three months are known. */
 export function beginning(clock: 'wall' | { readonly simulated: string }): Date {
@@ -41,43 +37,47 @@ export const validateStep: Step = {
   title: 'Validate them against the contract',
   run: async (context, report) => {
     const { path } = context.folder
-    const asOf = beginning(context.config.clock)
-    const good = await checkContract({ contract: CONTRACT, data: [`${FLIGHTS}/*.parquet`], root: path, asOf })
+    if (context.state.replayedUntil !== null) return context.state.figures.validate ?? 'done earlier'
+    const project = openProject(path)
+    await repro(project, { targets: ['validate'] })
+    const good = readReport(project.root)
     verify(accepted(good), 'the flights of January to March pass the contract')
-    const bad = await checkContract({ contract: CONTRACT, data: ['corrupted/2013-04.parquet'], root: path, asOf })
-    verify(!accepted(bad) && violations(bad).length > 1, 'the corrupted month violates the contract')
-    await once(context, 'validate', async () => {
-      const outbox = await openProjectOutbox(path, context.config)
-      for (const result of [bad, good]) await outbox.emit('dev.millrace.contract.checked', CONTRACT, checkedEvent(result))
-      await outbox.close()
-    })
     report('the pipeline on the corrupted month')
-    await corruptedMonthStops(path)
+    const bad = await corruptedMonth(context)
+    verify(!accepted(bad) && violations(bad).length > 1, 'the corrupted month violates the contract')
+    verify(violations(bad).every(({ count, share }) => count > 0 && share > 0) && violations(bad).some(({ failedSamples }) => failedSamples.length > 0), 'each violated rule comes with its count and its share, and with sample rows')
     return `${good.checks.length} checks pass; a corrupted month breaks ${violations(bad).length} rules and stops the pipeline`
   },
 }
 
-/** In a worktree of its own, with the corrupted month among the others: `validate` must fail, and nothing after it run. */
-async function corruptedMonthStops(path: string): Promise<void> {
-  const main = openProject(path)
-  const commit = await headCommit(path)
-  const worktree = join(path, '.millrace', 'corrupted')
-  const project = await openWorktree(main, commit ?? 'HEAD', worktree)
+/** Runs the pipeline in a worktree of its own, with the corrupted month among the others: `validate` must fail, and nothing after it run. Answers its report. */
+async function corruptedMonth({ folder, config }: DemoContext): Promise<ContractReport> {
+  const main = openProject(folder.path)
+  const worktree = join(folder.path, config.storage.folder, 'demo', 'corrupted')
+  const project = await openWorktree(main, (await headCommit(folder.path)) ?? 'HEAD', worktree)
   try {
     checkout(project)
-    cpSync(join(path, 'corrupted', '2013-04.parquet'), join(project.root, FLIGHTS, '2013-04.parquet'))
+    cpSync(join(folder.path, 'corrupted', '2013-04.parquet'), join(project.root, FLIGHTS, '2013-04.parquet'))
     const reached: string[] = []
     let refusal: unknown
     try {
-      await repro(project, { onStage: ({ name, state }) => reached.push(`${name} ${state}`) })
+      // Its contract.checked event belongs to the project, not to the worktree, which goes.
+      const env = { MILLRACE_STORAGE_FOLDER: resolve(folder.path, config.storage.folder) }
+      await repro(project, { env, onStage: ({ name, state }) => reached.push(`${name} ${state}`) })
     } catch (error) {
       refusal = error
     }
-    verify(refusal instanceof MillraceError, 'the pipeline is stopped by the corrupted month')
+    verify(refusal instanceof MillraceError && refusal.message.includes('CONTRACT_VIOLATED'), 'the pipeline is stopped by the corrupted month')
     verify(reached.includes('validate failed') && !reached.some((event) => event.startsWith('features')), `no stage runs after validate (saw ${reached.join(', ')})`)
+    return readReport(project.root)
   } finally {
     await closeWorktree(main, worktree)
   }
+}
+
+function readReport(root: string): ContractReport {
+  const report: ContractReport = JSON.parse(readFileSync(join(root, 'reports', 'contract.json'), 'utf8'))
+  return report
 }
 
 export const trainStep: Step = {

@@ -82,7 +82,8 @@ export async function runSteps({ folder, project, supervisor, begun, signal }: R
     return {
       sample: context.state.sample,
       seconds: (Date.now() - begun) / 1000,
-      peak_memory_bytes: memory.peak(),
+      peak_memory_bytes: memory.peak()?.bytes,
+      peak_memory_by_process: memory.peak()?.by ?? {},
       steps: figures,
       months,
       mean: meanFigures(months),

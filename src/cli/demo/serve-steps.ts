@@ -50,9 +50,9 @@ export const trackStep: Step = {
 export const gateStep: Step = {
   key: 'gate',
   title: 'Judge version 1 at the gate',
-  run: async (context) => {
+  run: async (context, report) => {
     await context.peers.monitor.submitCandidate(MODEL, '1')
-    await context.time.settle()
+    await context.time.settle(report)
     const candidate = (await context.peers.monitor.candidates(MODEL)).find(({ version }) => version === '1')
     verify(candidate?.state === 'promoted', `version 1 passes the gate (it is ${candidate?.state ?? 'unknown'}: ${JSON.stringify(candidate?.gates)})`)
     const checks = candidate?.gates.flatMap((gate) => gate.checks) ?? []

@@ -12,6 +12,7 @@ export interface Summary {
   readonly sample: number
   readonly seconds: number
   readonly peak_memory_bytes: number | undefined
+  readonly peak_memory_by_process: Readonly<Record<string, number>>
   readonly steps: readonly { readonly key: string; readonly title: string; readonly figure: string; readonly seconds: number }[]
   readonly months: readonly MonthFigures[]
   readonly mean: { readonly frozen: { readonly auc: number; readonly log_loss: number }; readonly champion: { readonly auc: number; readonly log_loss: number } }
@@ -52,7 +53,7 @@ export function meanFigures(months: readonly MonthFigures[]): Summary['mean'] {
 export function renderSummary(summary: Summary): string {
   const line = (month: string, rows: string, frozen: { auc: number; log_loss: number }, champion: { auc: number; log_loss: number }, versions: string): string =>
     `  ${month.padEnd(9)}${rows.padStart(8)}   ${frozen.auc.toFixed(3)}  ${champion.auc.toFixed(3)}  ${signed(champion.auc - frozen.auc)}    ${frozen.log_loss.toFixed(3)}  ${champion.log_loss.toFixed(3)}  ${signed(champion.log_loss - frozen.log_loss)}   ${versions}`
-  const memory = summary.peak_memory_bytes === undefined ? '' : `, at most ${(summary.peak_memory_bytes / 2 ** 20).toFixed(0)} MB in all processes together`
+  const memory = summary.peak_memory_bytes === undefined ? '' : `, at most ${(summary.peak_memory_bytes / 1e6).toFixed(0)} MB in all processes together`
   return [
     '',
     'What the loop is worth: the first model, frozen, against the loop’s champion, on the same flights',

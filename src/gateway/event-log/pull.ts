@@ -27,6 +27,8 @@ export function pullEvents({ feed, store, log, onAppended }: PullOptions): Pull 
   const { source } = feed
   const abort = new AbortController()
   let failing: string | undefined
+  /** Why the outbox is not read on although it can be. */
+  let discontinuous: string | undefined
 
   /**
    * An outbox that was lost or rewritten no longer holds the event where the log ends. Appending to it would join two histories, so it is not
@@ -56,6 +58,7 @@ export function pullEvents({ feed, store, log, onAppended }: PullOptions): Pull 
       try {
         if (!continuous) await checkContinuity()
         continuous = true
+        discontinuous = undefined
         await pullOnce()
         if (failing !== undefined) log.info({ source }, 'pulling events works again')
         failing = undefined
@@ -67,6 +70,7 @@ export function pullEvents({ feed, store, log, onAppended }: PullOptions): Pull 
         if (reason !== failing) log.warn({ source, reason }, 'pulling events failed; trying again')
         failing = reason
         continuous = false
+        if (error instanceof MillraceError && error.code === 'EVENT_CHAIN_BROKEN') discontinuous = reason
         await sleep(PAUSE_MS[Math.min(failures++, PAUSE_MS.length - 1)], undefined, { signal: abort.signal }).catch(() => undefined)
       }
     }
@@ -80,7 +84,8 @@ export function pullEvents({ feed, store, log, onAppended }: PullOptions): Pull 
         const { seq } = await store.sourceHead(source)
         const [next] = await feed.read(seq, 1, 0, abort.signal)
         if (next !== undefined) return [`events of ${source} from ${next.seq} on`]
-        return failing === undefined ? [] : [`events of ${source}: ${failing}`]
+        // It can be read and holds nothing new; that an earlier try failed says nothing any more.
+        return discontinuous === undefined ? [] : [`events of ${source}: ${discontinuous}`]
       } catch (error) {
         return [`events of ${source}: ${errorMessage(error)}`]
       }
