@@ -69,11 +69,9 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
         return { files: readdirSync(place(parameter('path'))).map((path) => ({ path, is_dir: statSync(join(place(parameter('path')), path)).isDirectory() })) }
       case '/events': {
         const after = Number(parameter('after'))
-        if (events.length <= after) await new Promise<void>((resolve) => waiting.add(resolve))
+        if (events.length <= after && url.searchParams.get('wait') !== '0') await new Promise<void>((resolve) => waiting.add(resolve))
         return { events: events.slice(after), position: events.length } satisfies EventPage
       }
-      case '/events/head':
-        return { position: events.length }
       default:
         if (!url.pathname.startsWith('/api/2.0/mlflow-artifacts/artifacts/')) return undefined
         return readFileSync(place(url.pathname.slice('/api/2.0/mlflow-artifacts/artifacts/'.length)))

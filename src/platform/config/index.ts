@@ -1,3 +1,3 @@
 export { loadConfig, parseConfig } from './load.ts'
-export { type BaseConfig, DEFAULT_PORTS, SERVICE_NAMES, type ServiceName, baseConfigSchema, basePropertiesSchema } from './schema.ts'
+export { type BaseConfig, SERVICE_NAMES, type ServiceName, baseConfigSchema, basePropertiesSchema } from './schema.ts'
 export { databaseUrl, serviceFolder, serviceUrl } from './places.ts'
