@@ -46,7 +46,6 @@ export const liveStep: Step = {
         sent: { predictions: before.predictions + counted.predictions, labels: before.labels + counted.labels, probes: before.probes + sent },
       })
       say('')
-      if (process.env.MEMDBG) (await import('node:fs')).appendFileSync('/tmp/memdbg', JSON.stringify(Object.fromEntries(Object.entries(process.memoryUsage()).map(([k, v]) => [k, Math.round(v / 1e6)]))) + '\n')
     }
     const { predictions, labels, probes } = context.state.sent
     return `${predictions.toLocaleString('en')} predictions, ${labels.toLocaleString('en')} labels, ${probes.toLocaleString('en')} probes while time stood still; none failed`
