@@ -1,16 +1,11 @@
-// npm run conformance [folder …]: the suites that bring the real peers. Python packages go into a virtual environment, .venv, unless MILLRACE_PEERS_VENV names one.
+// npm run conformance [folder …]: the suites that bring the real peers.
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { node24 } from './node24.mjs'
+import { peersVenv, root } from './peers.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const requirements = join(root, 'conformance', 'requirements.txt')
-
-const venv = process.env.MILLRACE_PEERS_VENV ?? join(root, '.venv')
-if (process.env.MILLRACE_PEERS_VENV === undefined) preparePeers(venv)
+const venv = peersVenv()
 const missing = [
   [existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0, 'PostgreSQL 15: apt-get install postgresql'],
   [findChromium() !== undefined, 'Chromium: apt-get install chromium, or name one in MILLRACE_CHROMIUM'],
@@ -31,25 +26,6 @@ const { status } = spawnSync(
   { cwd: root, stdio: 'inherit', env: { ...process.env, MILLRACE_PEERS_VENV: venv, MILLRACE_CHROMIUM: findChromium() } },
 )
 process.exit(status ?? 1)
-
-/** Makes the environment, or brings it up to date when the list of peers has changed. */
-function preparePeers(folder) {
-  const stamp = join(folder, 'millrace-peers')
-  const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex')
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-  console.log(`Installing the peers into ${folder} (once; some minutes)`)
-  run('python3', ['-m', 'venv', folder])
-  run(join(folder, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements])
-  writeFileSync(stamp, wanted)
-}
-
-function run(program, args) {
-  const { status, error } = spawnSync(program, args, { stdio: 'inherit' })
-  if (error || status !== 0) {
-    console.error(`${program} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}. Python 3.10 or newer with venv is needed: apt-get install python3-venv`)
-    process.exit(69)
-  }
-}
 
 function findChromium() {
   const folders = (process.env.PATH ?? '').split(':')

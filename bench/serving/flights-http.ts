@@ -6,16 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { type BenchResult, show } from '../lib/result.ts'
 import type { LoadResult } from './load.ts'
 import { prepareFlights } from './prepare.ts'
 import { type BenchServer, startFastapi, startMillrace, uvicornLoop } from './servers.ts'
-
-export interface BenchResult {
-  readonly name: string
-  readonly rows: readonly Readonly<Record<string, string | number>>[]
-  /** What was promised, and whether it was kept in this run. */
-  readonly promises: readonly { readonly promise: string; readonly measured: string; readonly kept: boolean }[]
-}
 
 interface Measured extends LoadResult {
   readonly cpuMicroseconds: number
@@ -105,10 +99,4 @@ function report(ours: Measured, theirs: Measured, loop: string): BenchResult {
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const result = await run()
-  console.log(result.name)
-  console.table(result.rows)
-  for (const { promise, measured, kept } of result.promises) console.log(`${kept ? 'kept' : 'NOT KEPT'}: ${promise}: ${measured}`)
-  process.exitCode = result.promises.every(({ kept }) => kept) ? 0 : 1
-}
+if (process.argv[1] === import.meta.filename && !show(await run())) process.exitCode = 1
