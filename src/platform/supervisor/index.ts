@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
 import { makeFolder } from '../fs/index.ts'
+import { portHolder } from '../http/port-holder.ts'
 
 export interface SupervisedService {
   readonly name: string
@@ -125,6 +126,7 @@ class Supervised {
   }
 
   async start(): Promise<void> {
+    await this.#refuseStranger()
     for (let attempt = 1; ; attempt++) {
       this.#spawn()
       try {
@@ -143,6 +145,19 @@ class Supervised {
         await sleep(this.#backoff(attempt))
       }
     }
+  }
+
+  /** Whoever answers before the service was started is another program, whose health says nothing of ours. */
+  async #refuseStranger(): Promise<void> {
+    const url = this.#service.healthUrl
+    if (!(await answers(url))) return
+    this.#set('failed')
+    const port = Number(new URL(url).port)
+    const holder = await portHolder(port)
+    throw new MillraceError(
+      'PORT_TAKEN',
+      `port ${port} for ${this.name} is taken${holder ? ` by ${holder}` : ''}: something answers at ${url} already; stop it, or choose another port with MILLRACE_${this.name.toUpperCase()}_PORT`,
+    )
   }
 
   async stop(): Promise<void> {

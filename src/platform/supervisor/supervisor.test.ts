@@ -77,3 +77,12 @@ test('a service that never answers is given up with what it said, and the others
   await assert.rejects(fetch(good.healthUrl))
   assert.ok(existsSync(join(folder, 'logs', 'bad.log')))
 })
+
+test('a stranger that answers at a service’s address is not taken for the service', async () => {
+  const taken = await service('taken')
+  const stranger = createServer((_, response) => response.end('hello'))
+  await new Promise<void>((resolve) => stranger.listen(Number(new URL(taken.healthUrl).port), '127.0.0.1', resolve))
+  const supervisor = supervise([taken])
+  await assert.rejects(supervisor.start(), { code: 'PORT_TAKEN', message: /port \d+ for taken is taken.*something answers at .*MILLRACE_TAKEN_PORT/ })
+  await new Promise((resolve) => stranger.close(resolve))
+})
