@@ -17,6 +17,10 @@ export function register(program: Command): void {
 
 async function serve(name: ServiceName): Promise<void> {
   const { config, folder } = loadProject()
+  // Under a supervisor that was killed with -9 nobody would ever stop this process: its end of the channel closes instead. Until there is
+  // something to stop, leaving is enough.
+  const leave = (): void => process.exit(1)
+  if (process.channel) process.once('disconnect', leave)
   const running = await SERVICES[name](config, { projectFolder: folder })
   let stopping = false
   const stop = (signal: NodeJS.Signals): void => {
@@ -32,6 +36,6 @@ async function serve(name: ServiceName): Promise<void> {
     )
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
-  // Under a supervisor that was killed with -9 nobody would ever stop this process: its end of the channel closes instead.
-  if (process.connected) process.on('disconnect', () => stop('SIGTERM'))
+  process.off('disconnect', leave)
+  if (process.channel) process.on('disconnect', () => stop('SIGTERM'))
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { serviceUrl } from '../platform/config/index.ts'
+import { type ServiceName, serviceUrl } from '../platform/config/index.ts'
 import { loadProject } from './project.ts'
 import { createSupervisor } from './supervise.ts'
 
@@ -14,10 +14,16 @@ async function up(): Promise<void> {
   supervisor.on('status', ({ name, state, reason }) => {
     if (state !== 'waiting') process.stdout.write(`${new Date().toISOString()}  ${name.padEnd(10)} ${state}${reason === undefined ? '' : `: ${reason}`}\n`)
   })
-  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  let stopped = false
+  // A reader of this output that goes away (`millrace up | head`) ends it as Ctrl-C does.
+  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), once(process.stdout, 'error')]).then(() => {
+    stopped = true
+  })
   try {
     await Promise.race([supervisor.start(), interrupted])
-    process.stdout.write(`\nconsole  ${serviceUrl(project.config, 'gateway')}\nCtrl-C stops everything.\n\n`)
+    if (stopped) return
+    const at = (name: ServiceName): string => serviceUrl(project.config, name)
+    process.stdout.write(`\nconsole   ${at('gateway')}\ntracking  ${at('tracking')}   (MLFLOW_TRACKING_URI)\nserving   ${at('serving')}/docs\nCtrl-C stops everything.\n\n`)
     await interrupted
   } finally {
     await supervisor.stop()

@@ -42,15 +42,30 @@ export function toMillraceError(error: unknown, doing = ''): MillraceError {
     case 'EPERM':
     case 'EROFS':
       return new MillraceError('NOT_WRITABLE', `${prefix}permission denied (${message})`, { cause: error })
+    case 'ECONNREFUSED':
+    case 'ECONNRESET':
+    case 'UND_ERR_SOCKET':
+      return new MillraceError('UNAVAILABLE', `${prefix}nobody answers (${message}); are the services running? \`millrace up\` starts them`, { cause: error })
     case 'ENOENT':
       return new MillraceError('NOT_FOUND', `${prefix}${message}`, { cause: error })
     default:
+      if (codeOf(error) !== 'INTERNAL') return new MillraceError(codeOf(error), message, { cause: error })
       // node:sqlite reports a full disk as SQLITE_FULL (13), and as SQLITE_IOERR variants where the write itself fails.
       if (/database or disk is full/i.test(message)) {
         return new MillraceError('DISK_FULL', `${prefix}no space is left on the device (${message})`, { cause: error })
       }
       return new MillraceError('INTERNAL', `${prefix}${message}`, { cause: error })
   }
+}
+
+/** An error of the SDK carries the code that a service answered, which may be one of the catalogue's. */
+function codeOf(error: unknown): ErrorCode {
+  const code = errnoCode(error)
+  return isCode(code) ? code : 'INTERNAL'
+}
+
+function isCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && Object.hasOwn(ERROR_CATALOGUE, code)
 }
 
 /** `ENOENT` and its kin, or undefined where the error is not the operating system's. */
