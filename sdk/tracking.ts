@@ -13,7 +13,7 @@ import {
   TIME_HEADER,
 } from '../src/api/tracking.ts'
 import { type ArtifactContent, artifactsClient } from './artifacts.ts'
-import { ApiError, type Transport } from './http.ts'
+import { ApiError, type RequestOptions, type Transport } from './http.ts'
 
 const API = '/api/2.0/mlflow'
 const MILLRACE = '/api/2.0/millrace'
@@ -78,9 +78,28 @@ export function trackingClient(transport: Transport) {
 
 export type { ArtifactContent }
 
+/** MLflow gives a new run, and a new version, for each such request: one whose answer was lost must not be sent again blindly. */
+const ONCE: RequestOptions = { retryForMs: 0 }
+const CREATE_ATTEMPTS = 8
+
+/** Looks again after a creation whose answer was lost: it may have happened. */
+async function findOrCreate<T>(find: () => Promise<T | undefined>, create: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const found = await find()
+    if (found !== undefined) return found
+    try {
+      return await create()
+    } catch (error) {
+      const answered = error instanceof ApiError && error.status < 500
+      if (answered || attempt >= CREATE_ATTEMPTS) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt))
+    }
+  }
+}
+
 function runsClient(transport: Transport) {
   const get = <T>(path: string, query: Readonly<Record<string, string | number | undefined>>): Promise<T> => transport.json('GET', `${API}/${path}`, { query })
-  const post = <T>(path: string, body: unknown): Promise<T> => transport.json('POST', `${API}/${path}`, { body })
+  const post = <T>(path: string, body: unknown, options: RequestOptions = {}): Promise<T> => transport.json('POST', `${API}/${path}`, { ...options, body })
 
   const createExperiment = async (name: string, tags: Readonly<Record<string, string>> = {}): Promise<string> =>
     (await post<{ experiment_id: string }>('experiments/create', { name, tags: toPairs(tags) })).experiment_id
@@ -88,7 +107,7 @@ function runsClient(transport: Transport) {
     orUndefined(get<{ experiment: Experiment }>('experiments/get-by-name', { experiment_name: name }), (answer) => answer.experiment)
   const createRun = async (experimentId: string, init: RunInit = {}): Promise<Run> => {
     const body = { experiment_id: experimentId, run_name: init.name, user_id: init.userId, start_time: init.startTime ?? Date.now(), tags: toPairs(init.tags ?? {}) }
-    return (await post<{ run: Run }>('runs/create', body)).run
+    return (await post<{ run: Run }>('runs/create', body, ONCE)).run
   }
   const searchRuns = async (query: RunQuery): Promise<{ readonly runs: readonly Run[]; readonly nextPageToken?: string }> => {
     const answer = await post<{ runs?: readonly Run[]; next_page_token?: string }>('runs/search', {
@@ -131,8 +150,8 @@ function runsClient(transport: Transport) {
     /** The run of the experiment with this tag, made if there is none: for a caller that may be killed and start again, alone with its tag. */
     findOrCreateRun: async (experimentId: string, tag: KeyValue, init: RunInit = {}): Promise<Run> => {
       const filter = `tags.\`${tag.key}\` = ${quote(tag.value)}`
-      const { runs } = await searchRuns({ experimentIds: [experimentId], filter, orderBy: ['start_time ASC'], maxResults: 1 })
-      return runs[0] ?? createRun(experimentId, { ...init, tags: { ...init.tags, [tag.key]: tag.value } })
+      const find = async () => (await searchRuns({ experimentIds: [experimentId], filter, orderBy: ['start_time ASC'], maxResults: 1 })).runs[0]
+      return findOrCreate(find, () => createRun(experimentId, { ...init, tags: { ...init.tags, [tag.key]: tag.value } }))
     },
     getRun: async (runId: string): Promise<Run> => (await get<{ run: Run }>('runs/get', { run_id: runId })).run,
     updateRun: async (runId: string, change: { status?: RunStatus; endTime?: number; name?: string }): Promise<RunInfo> =>
@@ -158,7 +177,7 @@ function registryClient(transport: Transport) {
     (await get<{ registered_model: RegisteredModel }>(`${API}/registered-models/get`, { name })).registered_model
   const createVersion = async (model: string, { source, runId, description, tags }: VersionInit): Promise<ModelVersion> => {
     const body = { name: model, source, run_id: runId, description, tags: toPairs(tags ?? {}) }
-    return (await post<{ model_version: ModelVersion }>('model-versions/create', body)).model_version
+    return (await transport.json<{ model_version: ModelVersion }>('POST', `${API}/model-versions/create`, { ...ONCE, body })).model_version
   }
   const searchVersions = async (query: VersionQuery): Promise<{ readonly versions: readonly ModelVersion[]; readonly nextPageToken?: string }> => {
     const parameters = new URLSearchParams()
@@ -185,8 +204,9 @@ function registryClient(transport: Transport) {
     createVersion,
     /** The version of the model that this run made, created if there is none: for a caller that may be killed and start again. */
     findOrCreateVersion: async (model: string, init: VersionInit & { readonly runId: string }): Promise<ModelVersion> => {
-      const { versions } = await searchVersions({ filter: `name = ${quote(model)} AND run_id = ${quote(init.runId)}`, orderBy: ['version_number ASC'], maxResults: 1 })
-      return versions[0] ?? createVersion(model, init)
+      const filter = `name = ${quote(model)} AND run_id = ${quote(init.runId)}`
+      const find = async () => (await searchVersions({ filter, orderBy: ['version_number ASC'], maxResults: 1 })).versions[0]
+      return findOrCreate(find, () => createVersion(model, init))
     },
     getVersion: async (model: string, version: string): Promise<ModelVersion> =>
       (await get<{ model_version: ModelVersion }>(`${API}/model-versions/get`, { name: model, version })).model_version,

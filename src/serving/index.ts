@@ -19,6 +19,9 @@ import { ServingMetrics } from './runtime/metrics.ts'
 import { DataPlane } from './runtime/plane.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
+/** Bytes of one request. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
+const LARGEST_PREDICTION = 2 * 1024 * 1024
+
 export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
 
 const DRAIN_MS = 10_000
@@ -59,7 +62,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     clock,
     metrics,
     log,
-    bodyLimit: config.http.body_limit,
+    bodyLimit: Math.min(config.http.body_limit, LARGEST_PREDICTION),
     hostAllowed: createHostCheck(config.http.allowed_hosts),
     stopping: () => stopping,
   })

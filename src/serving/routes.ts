@@ -19,9 +19,12 @@ export async function registerRoutes(http: HttpServer, { router, journal, hotPat
 
   http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => router.states())
 
+  // The monitor always waits here: a stop must not wait for it.
+  const closing = new AbortController()
+  http.addHook('preClose', async () => closing.abort())
   http.get('/journal', { schema: { querystring: schema.journalQuery, tags: ['journal'], summary: 'Predictions as NDJSON, from an offset on' } }, async (request, reply) => {
     const { after, limit, wait } = request.query
-    if (wait > 0) await journal.waitBeyond(after, wait * 1000)
+    if (wait > 0) await journal.waitBeyond(after, wait * 1000, closing.signal)
     const page = await journal.read(after, limit)
     return reply
       .type('application/x-ndjson')

@@ -8,7 +8,7 @@ import { patchMapping } from './formats/yaml-patch.ts'
 import type { PyValue } from './formats/py-value.ts'
 import { readYaml, type YamlFile } from './formats/yaml-read.ts'
 import { writeYaml } from './formats/yaml-write.ts'
-import { nameOf, type Project } from './project.ts'
+import { nameOf, projectPath, type Project } from './project.ts'
 
 const Annotations = {
   desc: Type.Optional(Type.String()),
@@ -85,12 +85,22 @@ export function readDvcFile(project: Project, file: string): DvcFile {
     throw new MillraceError('DVC_FILE_INVALID', `${name}: a stage with its own file (cmd in a .dvc file) is of DVC 0.x; move it to dvc.yaml with \`dvc stage add\``)
   }
   const base = resolve(dirname(file), shape.wdir ?? '.')
-  return { file, yaml, outs: (shape.outs ?? []).map((out) => toOut(base, out)) }
+  return { file, yaml, outs: (shape.outs ?? []).map((out) => toOut(insideProject(project, name, base, out.path), out)) }
 }
 
-function toOut(base: string, out: Static<typeof OutShape>): DataOut {
+/** What a clone brings along is not trusted: a path that leaves the project would be written, or removed, by a checkout. */
+function insideProject(project: Project, name: string, base: string, path: string): string {
+  try {
+    return projectPath(project, path, base)
+  } catch (error) {
+    if (error instanceof MillraceError) throw new MillraceError('DVC_FILE_INVALID', `${name}: outs: ${error.message}`, { cause: error })
+    throw error
+  }
+}
+
+function toOut(path: string, out: Static<typeof OutShape>): DataOut {
   return {
-    path: resolve(base, out.path),
+    path,
     oid: out.md5 ? out.md5 : undefined,
     size: out.size,
     isexec: out.isexec ?? false,

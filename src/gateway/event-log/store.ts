@@ -116,7 +116,7 @@ export class EventStore {
     const rows = await this.#select(filter).where('position', '>', after).where('position', '<=', head).orderBy('position').limit(limit).execute()
     const events = rows.map(parseRow)
     const last = events.at(-1)
-    return { events, position: last !== undefined && events.length === limit ? last.position : Math.max(head, after) }
+    return { events, position: last !== undefined && events.length === limit ? last.position : head }
   }
 
   /** As `after`, but waits up to `waitMs` until the log has grown beyond `after`. The page may still be empty: what is new may be of other types. */
@@ -125,7 +125,7 @@ export class EventStore {
     for (;;) {
       const page = await this.after(after, limit, filter)
       const left = deadline - Date.now()
-      if (page.position > after || left <= 0 || signal.aborted) return page
+      if (page.position !== after || left <= 0 || signal.aborted) return page
       await this.grown(Math.min(left, LOOK_AGAIN_MS), signal)
     }
   }

@@ -21,7 +21,9 @@ export async function registerProxy(http: HttpServer, url: (service: ServiceName
       ...(exact === true ? { routes: ['/'] } : {}),
       undici: { connections: 64, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS },
       preValidation: (request, _reply, done) => {
-        done(isControlPath(request.url.slice(prefix.length)) ? notPassedOn(request) : undefined)
+        // The router decodes before it matches: a prefix that is written otherwise would be cut off at the wrong place.
+        const passes = request.url.startsWith(prefix) && !isControlPath(request.url.slice(prefix.length))
+        done(passes ? undefined : notPassedOn(request))
       },
       replyOptions: {
         // The caller knows what may be repeated; a gateway that repeats by itself multiplies the load of a service in trouble.

@@ -99,7 +99,7 @@ export function joinContract(driver: string, open: (migrations: readonly Migrati
     const db = await open(migrations)
     const send = (labels: readonly { request_id: string; label: number }[]) => db.transaction((trx) => storeLabels(trx, labels, new Date(0)))
     assert.deepEqual(await send([{ request_id: 'a', label: 1 }]), { accepted: 1, duplicates: 0, pending: 1 })
-    assert.deepEqual(await send([{ request_id: 'a', label: 1 }]), { accepted: 0, duplicates: 1, pending: 0 })
+    assert.deepEqual(await send([{ request_id: 'a', label: 1 }]), { accepted: 0, duplicates: 1, pending: 1 })
     await assert.rejects(send([{ request_id: 'b', label: 1 }, { request_id: 'a', label: 0 }]), { code: 'CONFLICT', message: 'request a, row 0: the label is 1 already; found 0' })
     await assert.rejects(send([{ request_id: 'c', label: 1 }, { request_id: 'c', label: 0 }]), { code: 'CONFLICT' })
     assert.equal((await pendingLabels(db.kysely, 10)).count, 1)

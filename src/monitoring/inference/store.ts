@@ -17,7 +17,7 @@ export async function readOffset(db: Kysely<MonitorSchema>): Promise<number> {
  * nothing, where the offset is no longer `from`: another has taken these records over.
  */
 export async function storeRecords(trx: Trx, records: readonly JournalRecord[], from: number, to: number): Promise<boolean> {
-  await trx.insertInto('ingest').values({ id: 1, journal_offset: 0, next_pid: 1 }).onConflict((c) => c.doNothing()).execute()
+  await holdIngest(trx)
   const state = await trx.selectFrom('ingest').selectAll().where('id', '=', 1).executeTakeFirstOrThrow()
   if (state.journal_offset !== from) return false
 
@@ -74,6 +74,15 @@ async function knownRequests(trx: Trx, records: readonly JournalRecord[]): Promi
     }
   }
   return known
+}
+
+/**
+ * Makes transactions that store requests and those that store labels wait for one another: each looks for what the other has written, and two that ran
+ * side by side would both find nothing.
+ */
+export async function holdIngest(trx: Trx): Promise<void> {
+  await trx.insertInto('ingest').values({ id: 1, journal_offset: 0, next_pid: 1 }).onConflict((c) => c.doNothing()).execute()
+  await trx.updateTable('ingest').set((e) => ({ next_pid: e.ref('next_pid') })).where('id', '=', 1).execute()
 }
 
 async function joinEarlierLabels(trx: Trx, fresh: readonly RequestRow[]): Promise<void> {

@@ -2,7 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type { LabelsRequest, LabelsResponse, PendingLabels } from '../../api/monitor.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { chunks, insertMany } from '../inference/bulk.ts'
-import { labelKey } from '../inference/store.ts'
+import { holdIngest, labelKey } from '../inference/store.ts'
 import type { MonitorSchema } from '../tables.ts'
 
 type LabelRow = MonitorSchema['labels']
@@ -12,7 +12,9 @@ type LabelRow = MonitorSchema['labels']
  * and both values. `now` is the project time for labels that carry none. The moments of the requests that were labelled are added to `times`.
  */
 export async function storeLabels(trx: Transaction<MonitorSchema>, labels: LabelsRequest['labels'], now: Date, times: number[] = []): Promise<LabelsResponse> {
+  await holdIngest(trx)
   const rows = new Map<string, LabelRow>()
+  const waiting = new Map<string, LabelRow>()
   let duplicates = 0
   for (const { request_id, row = 0, label, time } of labels) {
     const key = labelKey(request_id, row)
@@ -33,14 +35,18 @@ export async function storeLabels(trx: Transaction<MonitorSchema>, labels: Label
       refuseOther(kept, given.label)
       duplicates++
       rows.delete(key)
+      // It found no request when it came; perhaps there is one now.
+      if (kept.joined === 0) waiting.set(key, kept)
     }
   }
   const truths: MonitorSchema['truths'][] = []
   for (const some of chunks(ids)) {
     const requests = await trx.selectFrom('requests').select(['pid', 'request_id', 'row', 'time']).where('request_id', 'in', some).execute()
     for (const { pid, request_id, row, time } of requests) {
-      const given = rows.get(labelKey(request_id, row))
+      const key = labelKey(request_id, row)
+      const given = rows.get(key) ?? waiting.get(key)
       if (!given) continue
+      if (waiting.has(key)) await trx.updateTable('labels').set({ joined: 1 }).where('request_id', '=', request_id).where('row', '=', row).execute()
       given.joined = 1
       truths.push({ pid, label: given.label, time: given.time })
       times.push(time)
@@ -50,7 +56,7 @@ export async function storeLabels(trx: Transaction<MonitorSchema>, labels: Label
   // Not `insertMany`, which passes over a row that another transaction wrote meanwhile: that one may say otherwise.
   for (const some of chunks(fresh)) await trx.insertInto('labels').values(some).execute()
   await insertMany(trx, 'truths', truths)
-  return { accepted: fresh.length, duplicates, pending: fresh.filter((row) => row.joined === 0).length }
+  return { accepted: fresh.length, duplicates, pending: [...fresh, ...waiting.values()].filter((row) => row.joined === 0).length }
 }
 
 function refuseOther(kept: LabelRow, label: number): void {

@@ -40,7 +40,7 @@ export function parseConfig<P extends TProperties>(schema: TObject<P>, text: str
     const missing = error.keyword === 'required' ? requiredNames(error.params) : []
     for (const path of missing.length > 0 ? missing.map((name) => `${error.instancePath}/${name}`) : [error.instancePath]) {
       const place = origins.get(path) ?? `${file}:${lineOf(document, lines, path)}`
-      const message = `${place}: ${keyOf(path)}: ${missing.length > 0 ? 'is missing' : describe(error, valueAt(value, path))}, expected ${expectation(schema, path)}`
+      const message = `${place}: ${keyOf(path)}: ${missing.length > 0 ? 'is missing' : isSecret(schema, path) ? 'found another value (not shown)' : describe(error, valueAt(value, path))}, expected ${expectation(schema, path)}`
       mistakes.set(path, message)
     }
   }
@@ -50,6 +50,12 @@ export function parseConfig<P extends TProperties>(schema: TObject<P>, text: str
 function describe(error: { keyword: string }, found: unknown): string {
   if (error.keyword === 'boolean') return 'unknown key'
   return `found ${withoutCredentials(JSON.stringify(found) ?? 'nothing')}`
+}
+
+/** Whether the value may hold a password, and so stays out of errors. */
+function isSecret(schema: TSchema, path: string): boolean {
+  const at = schemaAt(schema, segments(path))
+  return at !== undefined && Reflect.get(at, 'secret') === true
 }
 
 /** Errors are read by many: the user and password in an address stay out of them. */

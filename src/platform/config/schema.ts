@@ -45,6 +45,7 @@ export const basePropertiesSchema = {
       pattern: '^(sqlite$|postgres(ql)?://)',
       default: 'sqlite',
       description: 'sqlite (a file per service) or postgresql://… (a schema per service)',
+      secret: true,
     }),
   }),
   http: closed({

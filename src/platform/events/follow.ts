@@ -55,6 +55,13 @@ export function followEvents<S extends EventsSchema>(options: FollowOptions<S>):
       try {
         position ??= await load()
         const page = await options.fetchPage(position, options.types, WAIT_SECONDS, abort.signal)
+        if (page.position < position) {
+          // The log was restored from an earlier state and counts anew. Everything in it is offered again; handling is idempotent.
+          options.log.error({ subscriber: options.subscriber, position, head: page.position }, 'the event log is behind this subscriber; following it from its beginning')
+          await advance(0)
+          position = 0
+          continue
+        }
         for (const logged of page.events) {
           await options.db.transaction(async (trx) => {
             await options.handle(logged, trx)

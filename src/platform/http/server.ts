@@ -27,6 +27,7 @@ export interface HttpOptions {
 }
 
 const DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
+const SILENCE_MS = 300_000
 const REQUEST_ID = /^[\w.:\-/]{1,128}$/
 
 /**
@@ -45,9 +46,10 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
     routerOptions: { maxParamLength: 1024 },
     forceCloseConnections: 'idle',
     serverFactory: (handler) =>
-      createServer({ keepAliveTimeout: 65_000, requestTimeout: 300_000 }, (request, response) => {
+      // A large artifact may take as long as it takes, so long as bytes keep coming: the limit is on silence, not on the whole.
+      createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
         if (!taker(request, response)) handler(request, response)
-      }),
+      }).setTimeout(SILENCE_MS),
   })
   const app: HttpServer = base.withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)

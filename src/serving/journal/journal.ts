@@ -134,8 +134,8 @@ export class Journal {
   }
 
   /** Resolves when the head is beyond `after`, or after `waitMs`. */
-  async waitBeyond(after: number, waitMs: number): Promise<void> {
-    const signal = AbortSignal.timeout(waitMs)
+  async waitBeyond(after: number, waitMs: number, stop?: AbortSignal): Promise<void> {
+    const signal = stop === undefined ? AbortSignal.timeout(waitMs) : AbortSignal.any([stop, AbortSignal.timeout(waitMs)])
     while (this.#head <= after && !signal.aborted) await once(this.#bell, 'appended', { signal }).catch(() => undefined)
   }
 

@@ -73,7 +73,7 @@ function positional(row: unknown, names: readonly string[], where: string): Row 
   if (!Array.isArray(row)) throw badRequest(`${where} is ${describeType(row)}, expected a list of ${names.length} values`)
   if (row.length !== names.length) throw badRequest(`${where} has ${row.length} values, expected ${names.length} (${names.join(', ')})`)
   const values: readonly unknown[] = row
-  const named: Record<string, unknown> = {}
+  const named: Record<string, unknown> = Object.create(null)
   for (let i = 0; i < names.length; i++) named[names[i]!] = values[i]
   return named
 }

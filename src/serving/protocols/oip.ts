@@ -34,17 +34,20 @@ export const oipProtocol: Protocol = {
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }
 
+/** Dimensions of a tensor at most; ONNX Runtime's own kernels stop at eight. */
+const MAX_RANK = 8
+
 function readTensor(input: unknown, where: string, known: ReadonlySet<string>): [string, readonly unknown[]][] {
   if (!isObject(input)) throw badRequest(`${where} is ${describeType(input)}, expected a tensor`)
   const { name, shape, datatype, data } = input
   if (typeof name !== 'string') throw badRequest(`${where}.name is ${describeType(name)}, expected a string`)
   if (typeof datatype !== 'string') throw badRequest(`${where} (${name}).datatype is ${describeType(datatype)}, expected a string`)
-  if (!Array.isArray(shape) || shape.length === 0 || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+  if (!Array.isArray(shape) || shape.length === 0 || shape.length > MAX_RANK || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw badRequest(`${where} (${name}).shape: expected a list of sizes`)
   }
   if (!Array.isArray(data)) throw badRequest(`${where} (${name}).data is ${describeType(data)}, expected a list`)
   const sizes: readonly number[] = shape
-  const values: readonly unknown[] = data.some(Array.isArray) ? data.flat(Number.POSITIVE_INFINITY) : data
+  const values: readonly unknown[] = data.some(Array.isArray) ? data.flat(sizes.length) : data
   const rows = sizes[0] ?? 0
   const width = sizes.slice(1).reduce((product, size) => product * size, 1)
   if (values.length !== rows * width) throw badRequest(`${where} (${name}) has ${values.length} values, its shape [${sizes.join(', ')}] says ${rows * width}`)

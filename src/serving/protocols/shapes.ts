@@ -17,7 +17,8 @@ export function rowsFromColumns(columns: readonly (readonly [string, readonly un
   const rows: Record<string, unknown>[] = []
   const length = columns[0]?.[1].length ?? 0
   for (let i = 0; i < length; i++) {
-    const row: Record<string, unknown> = {}
+    // Without a prototype: a column may be called __proto__.
+    const row: Record<string, unknown> = Object.create(null)
     for (const [name, values] of columns) row[name] = values[i]
     rows.push(row)
   }
