@@ -66,6 +66,9 @@ test('what lies under /-/ is never passed on, however it is written', async (t) 
     const status = await rawStatus(gateway.url, `/api/tracking${path}`)
     assert.ok(status === 400 || status === 404, `${path}: ${status}`)
   }
+  for (const path of ['/api/%74racking/-/watermark', '/%61pi/tracking/-/clock', '/api/trackin%67/%2d/clock']) {
+    assert.equal(await rawStatus(gateway.url, path), 404, path)
+  }
   assert.equal(reached, 0)
 })
 
