@@ -12,6 +12,7 @@ import { ensureDefaultExperiment, registerArtifactStreams, registerProbes, track
 /** Experiments, runs, artifacts and the model registry, over MLflow's REST API. */
 export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> = {
   name: 'tracking',
+  longBodies: true,
   migrations,
   start: async ({ db, outbox, clock, http, folder }) => {
     const context: TrainingContext = { db, outbox, clock, blobs: fileBlobs(join(folder, 'artifacts')) }

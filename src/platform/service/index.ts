@@ -19,6 +19,8 @@ export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig>
   readonly name: ServiceName
   /** In order; one of them is `{ name: …, up: createEventsTables }`. */
   readonly migrations: readonly Migration[]
+  /** See HttpOptions.longBodies. */
+  readonly longBodies?: boolean
   /** Registers routes on `context.http` and starts what runs in the background. The server listens after it resolves. */
   readonly start: (context: ServiceContext<S, C>) => Promise<ServiceInstance>
 }
@@ -99,6 +101,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
       metrics,
       bodyLimit: config.http.body_limit,
       allowedHosts: config.http.allowed_hosts,
+      longBodies: definition.longBodies === true,
     })
     cleanups.push(() => http.close())
     const outbox = new Outbox(eventsDatabase(db), name, clock)

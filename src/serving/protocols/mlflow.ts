@@ -2,7 +2,7 @@ import type { ColumnSpec } from '../../domain/signature.ts'
 import type { MillraceError } from '../../platform/errors/index.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
 import type { Protocol } from './protocol.ts'
-import { badRequest, describeType, isObject, rowsFromColumns } from './shapes.ts'
+import { badRequest, describeType, isObject, refuseProto, rowsFromColumns } from './shapes.ts'
 
 const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const
 
@@ -57,6 +57,7 @@ function readSplit(value: unknown, columns: readonly ColumnSpec[]): readonly Row
   for (const key of Object.keys(value)) if (!['columns', 'data', 'index'].includes(key)) throw badRequest(`dataframe_split.${key} is not known; expected columns, data, index`)
   const names = value['columns'] === undefined ? columns.map((column) => column.name) : value['columns']
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw badRequest('dataframe_split.columns: expected a list of names')
+  refuseProto(names)
   const { data } = value
   if (!Array.isArray(data)) throw badRequest(`dataframe_split.data is ${describeType(data)}, expected a list of rows`)
   return data.map((row: unknown, i) => positional(row, names, `dataframe_split.data[${i}]`))
@@ -73,7 +74,7 @@ function positional(row: unknown, names: readonly string[], where: string): Row 
   if (!Array.isArray(row)) throw badRequest(`${where} is ${describeType(row)}, expected a list of ${names.length} values`)
   if (row.length !== names.length) throw badRequest(`${where} has ${row.length} values, expected ${names.length} (${names.join(', ')})`)
   const values: readonly unknown[] = row
-  const named: Record<string, unknown> = Object.create(null)
+  const named: Record<string, unknown> = {}
   for (let i = 0; i < names.length; i++) named[names[i]!] = values[i]
   return named
 }
