@@ -1,5 +1,6 @@
 import { MillraceError } from '../platform/errors/index.ts'
 import type { HttpServer, RequestTaker } from '../platform/http/index.ts'
+import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
 import { describeModel } from './protocols/oip.ts'
@@ -21,10 +22,14 @@ export async function registerRoutes(http: HttpServer, { router, journal, hotPat
 
   // The monitor always waits here: a stop must not wait for it.
   const closing = new AbortController()
+  // Offsets are for ever only while nobody restores an older journal, which cannot happen under a process that runs.
+  const epoch = hexId()
   http.addHook('preClose', async () => closing.abort())
   http.get('/journal', { schema: { querystring: schema.journalQuery, tags: ['journal'], summary: 'Predictions as NDJSON, from an offset on' } }, async (request, reply) => {
     const { after, limit, wait } = request.query
     if (wait > 0) await journal.waitBeyond(after, wait * 1000, closing.signal)
+    // Also on the answer that refuses an offset: they say what could be asked for instead.
+    reply.header('x-millrace-journal-epoch', epoch).header('x-millrace-journal-tail', journal.tail).header('x-millrace-journal-head', journal.head)
     const page = await journal.read(after, limit)
     return reply
       .type('application/x-ndjson')

@@ -81,11 +81,12 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
         probe: request.headers['x-millrace-probe'] === 'true',
       })
       const text = parsed.present(prediction, exchange.id)
+      const bytes = Buffer.byteLength(text)
       response.writeHead(200, [
         'Content-Type',
         'application/json',
         'Content-Length',
-        String(Buffer.byteLength(text)),
+        String(bytes),
         'X-Request-Id',
         exchange.id,
         'X-Millrace-Model-Version',
@@ -93,7 +94,8 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
         'X-Content-Type-Options',
         'nosniff',
       ])
-      response.end(text)
+      // ASCII, as nearly all answers are, is cheaper to write as Latin-1 and gives the same bytes.
+      response.end(text, bytes === text.length ? 'latin1' : 'utf8')
       prediction.metrics.duration.observe((performance.now() - exchange.started) / 1000)
     } catch (error) {
       refuse(exchange, error)

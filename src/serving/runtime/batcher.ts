@@ -27,6 +27,9 @@ export interface BatchRunner<J extends Job> {
   readonly commit: (slices: readonly Slice<J>[]) => Promise<void> | undefined
 }
 
+/** Rounds of the event loop that a batch may wait for company at most. */
+const ROUNDS = 8
+
 interface Waiting<J extends Job> {
   readonly job: J
   taken: number
@@ -34,8 +37,8 @@ interface Waiting<J extends Job> {
 }
 
 /**
- * Puts requests together without a timer: those that arrive in one turn of the event loop, and those that arrive while a batch runs, go
- * together, `maxRows` at a time in order of arrival. A request alone waits for nothing. A batch that fails is run again job by job, so that
+ * Puts requests together without a timer: those that arrive in one turn of the event loop, those that arrive while a batch runs, and, under load,
+ * those that the next turns bring go together, `maxRows` at a time in order of arrival. A request alone waits for nothing. A batch that fails is run again job by job, so that
  * only the job at fault fails.
  */
 export class Batcher<J extends Job> {
@@ -43,6 +46,8 @@ export class Batcher<J extends Job> {
   #queue: Waiting<J>[] = []
   #first = 0
   #running = false
+  /** Whether the last batch held more than one request. */
+  #crowded = false
 
   constructor(runner: BatchRunner<J>) {
     this.#runner = runner
@@ -62,10 +67,25 @@ export class Batcher<J extends Job> {
 
   async #drain(): Promise<void> {
     while (this.queued > 0) {
+      await this.#gather()
       const taken = this.#take()
+      this.#crowded = taken.length > 1
       if (taken.length > 0) await this.#predict(taken)
+      while (this.#queue[this.#first]?.failed) this.#first++
     }
     this.#running = false
+  }
+
+  /**
+   * Under load, lets the event loop go round while each round brings more requests: a run of the model costs much by itself and little by
+   * row. A request that comes alone, as the one before it, does not wait.
+   */
+  async #gather(): Promise<void> {
+    for (let round = 0; this.#crowded && round < ROUNDS; round++) {
+      const before = this.queued
+      await new Promise((resolve) => setImmediate(resolve))
+      if (this.queued === before) return
+    }
   }
 
   /** The next batch from the head of the queue; a job with more rows than fit stays at the head with the rest. */
