@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidArgumentError, type Command } from 'commander'
 import { eventsClient } from '../../sdk/events.ts'
-import { createTransport } from '../../sdk/http.ts'
 import type { Verification } from '../api/event-log.ts'
 import type { EventType, LoggedEvent } from '../api/events.ts'
 import { openEventLogDatabase, verifyLog } from '../gateway/event-log/index.ts'
-import { serviceFolder, serviceUrl } from '../platform/config/index.ts'
+import { serviceFolder } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
+import { connect } from './connect.ts'
 import { loadProject } from './project.ts'
 
 interface TailOptions {
@@ -42,8 +42,7 @@ export function register(program: Command): void {
 }
 
 async function tail(options: TailOptions): Promise<void> {
-  const { config } = loadProject()
-  const transport = createTransport(serviceUrl(config, 'gateway'))
+  const transport = connect(loadProject(), 'gateway')
   const types = (options.types ?? '').split(',').filter((type) => type !== '').map(fullType)
   const newest = await transport.json<{ events: readonly LoggedEvent[] }>('GET', '/events', { query: { limit: options.lines, types: types.join(',') } })
   const print = ({ position, event }: LoggedEvent): void => {
@@ -82,7 +81,7 @@ async function verify(options: VerifyOptions): Promise<void> {
 }
 
 async function verifyOnline(): Promise<Verification> {
-  const transport = createTransport(serviceUrl(loadProject().config, 'gateway'))
+  const transport = connect(loadProject(), 'gateway')
   return transport.json<Verification>('GET', '/events/verify', { timeoutMs: 300_000 })
 }
 

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import { createTransport } from '../../sdk/http.ts'
 import { pipelinesClient } from '../../sdk/pipelines.ts'
 import type { Execution } from '../api/pipelines.ts'
-import { serviceUrl } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import { hexId } from '../platform/ids/index.ts'
+import { connect } from './connect.ts'
 import { loadProject } from './project.ts'
 
 interface Output {
@@ -40,18 +39,18 @@ export function register(program: Command): void {
     .action(start)
 }
 
-function connect(): ReturnType<typeof pipelinesClient> {
-  return pipelinesClient(createTransport(serviceUrl(loadProject().config, 'pipelines')))
+function pipelines(): ReturnType<typeof pipelinesClient> {
+  return pipelinesClient(connect(loadProject(), 'pipelines'))
 }
 
 async function list(options: Output & { readonly model?: string }): Promise<void> {
-  const found = await connect().list(options.model === undefined ? {} : { model: options.model })
+  const found = await pipelines().list(options.model === undefined ? {} : { model: options.model })
   if (options.json) process.stdout.write(`${JSON.stringify(found)}\n`)
   else for (const execution of found) process.stdout.write(`${line(execution)}\n`)
 }
 
 async function show(id: string, options: Output & { readonly log?: boolean }): Promise<void> {
-  const client = connect()
+  const client = pipelines()
   const execution = await client.get(id)
   if (options.json) process.stdout.write(`${JSON.stringify(execution)}\n`)
   else process.stdout.write(`${describe(execution)}\n`)
@@ -60,7 +59,7 @@ async function show(id: string, options: Output & { readonly log?: boolean }): P
 
 async function start(options: StartOptions): Promise<void> {
   const params = Object.fromEntries((options.setParam ?? []).map(parseParam))
-  const execution = await connect().start({
+  const execution = await pipelines().start({
     key: options.key ?? `cli-${hexId()}`,
     model: options.model,
     reason: options.reason,

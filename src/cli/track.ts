@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { createTransport } from '../../sdk/http.ts'
 import { trackingClient } from '../../sdk/tracking.ts'
 import { trackProject } from '../data/pipeline/executions/track.ts'
 import { openProject } from '../data/versioning/index.ts'
 import { serviceUrl } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
+import { connect } from './connect.ts'
 import { loadProject } from './project.ts'
 
 interface TrackOptions {
@@ -28,9 +28,10 @@ export function register(program: Command): void {
 }
 
 async function track(options: TrackOptions): Promise<void> {
-  const { config, folder } = loadProject()
+  const project = loadProject()
+  const { config, folder } = project
   const address = trackingAddress(options.tracking ?? process.env.MLFLOW_TRACKING_URI) ?? serviceUrl(config, 'tracking')
-  const tracking = trackingClient(createTransport(address, { retryForMs: RETRY_MS }))
+  const tracking = trackingClient(connect(project, 'tracking', { address, retryForMs: RETRY_MS }))
   const tracked = await trackProject(openProject(folder), tracking, {
     experiment: options.experiment ?? options.register ?? config.project,
     ...(options.register === undefined ? {} : { model: options.register }),

@@ -11,7 +11,7 @@ import { registerConsole } from './routes.ts'
 async function withConsole(build: (folder: string) => void, ask: (get: (path: string, accept?: string) => Promise<Response>, url: string) => Promise<void>): Promise<void> {
   await inTemporaryFolder(async (folder) => {
     build(folder)
-    const { http } = await createHttpServer({ service: 'gateway', version: '0', log: pino({ level: 'silent' }), metrics: createMetrics('gateway') })
+    const { http } = await createHttpServer({ service: 'gateway', project: { name: 'test', state: '/test' }, version: '0', log: pino({ level: 'silent' }), metrics: createMetrics('gateway') })
     await registerConsole(http, folder)
     const url = await http.listen({ host: '127.0.0.1', port: 0 })
     try {

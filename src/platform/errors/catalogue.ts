@@ -6,6 +6,7 @@
 export const ERROR_CATALOGUE = {
   // any service
   BAD_REQUEST: { status: 400, exit: 65, title: 'The request is malformed' },
+  ACCESS_DENIED: { status: 403, exit: 77, title: 'The caller may not do this' },
   NOT_FOUND: { status: 404, exit: 66, title: 'There is nothing by that name' },
   METHOD_NOT_ALLOWED: { status: 405, exit: 64, title: 'The route does not answer this method' },
   ALREADY_EXISTS: { status: 409, exit: 65, title: 'Something by that name exists already' },
@@ -14,6 +15,7 @@ export const ERROR_CATALOGUE = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, exit: 65, title: 'The content type is not understood here' },
   HOST_NOT_ALLOWED: { status: 403, exit: 77, title: 'The Host or Origin header is not one of ours' },
   INTERNAL: { status: 500, exit: 70, title: 'An unexpected error; the log has the details' },
+  NOT_IMPLEMENTED: { status: 501, exit: 69, title: 'A part of the protocol that is left out on purpose' },
   UNAVAILABLE: { status: 503, exit: 69, title: 'The service is not ready' },
   UPSTREAM_FAILED: { status: 502, exit: 69, title: 'Another service could not be reached or failed' },
   TIMEOUT: { status: 504, exit: 75, title: 'It took longer than allowed' },
@@ -21,6 +23,7 @@ export const ERROR_CATALOGUE = {
   // command line and machine
   USAGE: { status: 400, exit: 64, title: 'The command line is wrong' },
   CONFIG_INVALID: { status: 500, exit: 78, title: 'The configuration is wrong' },
+  PROJECT_MISMATCH: { status: 421, exit: 78, title: 'The service belongs to another project' },
   PORT_TAKEN: { status: 500, exit: 69, title: 'The port is taken' },
   DISK_FULL: { status: 507, exit: 74, title: 'No space is left on the device' },
   NOT_WRITABLE: { status: 500, exit: 73, title: 'The folder cannot be written' },
@@ -44,6 +47,7 @@ export const ERROR_CATALOGUE = {
   PREDICTION_FAILED: { status: 500, exit: 70, title: 'The model gave no usable answer' },
   // db
   MIGRATION_FAILED: { status: 500, exit: 70, title: 'A database migration failed' },
+  MIGRATION_IRREVERSIBLE: { status: 409, exit: 65, title: 'A migration cannot be taken back' },
   MIGRATION_UNKNOWN: { status: 500, exit: 70, title: 'The database was written by a newer version' },
   // contracts
   CONTRACT_INVALID: { status: 422, exit: 65, title: 'The data contract is malformed' },

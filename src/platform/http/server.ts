@@ -3,6 +3,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController, fastify } from 'fastify'
+import { PROJECT_HEADER } from '../../api/control.ts'
+import { type ProjectIdentity, describeIdentity, formatIdentity } from '../config/index.ts'
 import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
 import { hexId } from '../ids/index.ts'
 import type { Logger } from '../log/index.ts'
@@ -18,6 +20,7 @@ export type RequestTaker = (request: IncomingMessage, response: ServerResponse) 
 
 export interface HttpOptions {
   readonly service: string
+  readonly project: ProjectIdentity
   readonly version: string
   readonly log: Logger
   readonly metrics: Registry
@@ -59,11 +62,14 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
   // Not for every service: watching each socket's silence costs a prediction a sixth of its time.
   if (options.longBodies === true) app.server.setTimeout(REQUEST_MS)
   const hostAllowed = createHostCheck(options.allowedHosts ?? [])
+  const project = formatIdentity(options.project)
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff').header(PROJECT_HEADER, project)
     if (!hostAllowed(request.headers.host, request.headers.origin)) {
       throw new MillraceError('HOST_NOT_ALLOWED', `the Host or Origin of this request is not one that ${options.service} answers to; see http.allowed_hosts`)
     }
+    const wanted = request.headers[PROJECT_HEADER]
+    if (typeof wanted === 'string' && wanted !== project) throw mismatch(options.service, wanted, project)
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const known = asMillraceError(error)
@@ -86,6 +92,14 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
       taker = next
     },
   }
+}
+
+function mismatch(service: string, wanted: string, ours: string): MillraceError {
+  return new MillraceError(
+    'PROJECT_MISMATCH',
+    `${service} answers here for the project ${describeIdentity(ours)}, but was called for ${describeIdentity(wanted)}: stop that project's services, or give this one ` +
+      `another port with services.${service}.port (MILLRACE_${service.toUpperCase()}_PORT); to use a service of another project, name it with services.${service}.url`,
+  )
 }
 
 /** The caller's id if it is a fit one, else a new one: it goes into logs and headers, so it may hold no spaces or line breaks. */

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import type { ProjectIdentity } from '../config/index.ts'
 import { type Clock, SimulatedClock } from '../clock/index.ts'
 import { MillraceError } from '../errors/index.ts'
 import type { Outbox } from '../events/outbox.ts'
@@ -6,6 +7,7 @@ import type { HttpServer } from '../http/index.ts'
 
 export interface ControlOptions {
   readonly name: string
+  readonly project: ProjectIdentity
   readonly outbox: Outbox
   readonly clock: Clock
   readonly waitingFor: () => Promise<readonly string[]>
@@ -19,12 +21,12 @@ const outboxQuery = Type.Object({
 const clockBody = Type.Object({ now: Type.String({ format: 'date-time' }) })
 
 /** The routes that every service answers under `/-/`: they serve other services and the operator, and the gateway does not pass them on. */
-export async function registerControlRoutes(http: HttpServer, { name, outbox, clock, waitingFor }: ControlOptions): Promise<void> {
+export async function registerControlRoutes(http: HttpServer, { name, project, outbox, clock, waitingFor }: ControlOptions): Promise<void> {
   // Whoever waits for events must not hold up the end of the service.
   const closing = new AbortController()
   http.addHook('preClose', async () => closing.abort())
   if (!http.hasRoute({ method: 'GET', url: '/health' })) {
-    http.get('/health', { schema: { tags: ['control'] } }, () => ({ status: 'ok', service: name }))
+    http.get('/health', { schema: { tags: ['control'] } }, () => ({ status: 'ok', service: name, project }))
   }
   http.get('/-/outbox', { schema: { querystring: outboxQuery, tags: ['control'] } }, async (request) => {
     const { after, limit, wait } = request.query

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Transaction } from 'kysely'
 import type { EventType, LoggedEvent } from '../../api/events.ts'
 import { type Clock, SimulatedClock, wallClock } from '../clock/index.ts'
-import { type BaseConfig, type ServiceName, databaseUrl, serviceFolder, serviceUrl } from '../config/index.ts'
+import { type BaseConfig, type ServiceName, databaseUrl, projectIdentity, serviceFolder, serviceUrl } from '../config/index.ts'
 import { type Database, type Migration, openDatabase } from '../db/index.ts'
 import { followEvents } from '../events/follow.ts'
 import { type EventsSchema, Outbox } from '../events/outbox.ts'
@@ -78,6 +78,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
   const log = options.log ?? createLogger(name)
   const folder = serviceFolder(config, options.projectFolder, name)
   makeFolder(folder)
+  const project = projectIdentity(config, options.projectFolder)
   const cleanups: (() => Promise<void>)[] = []
   const cleanUp = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).reverse()) {
@@ -96,6 +97,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     const metrics = createMetrics(name)
     const { http, take } = await createHttpServer({
       service: name,
+      project,
       version: VERSION,
       log,
       metrics,
@@ -132,7 +134,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     const instance = await definition.start(context)
     cleanups.push(() => instance.stop())
     waits.push(instance.waitingFor)
-    await registerControlRoutes(http, { name, outbox, clock, waitingFor: async () => (await Promise.all(waits.map((wait) => wait()))).flat() })
+    await registerControlRoutes(http, { name, project, outbox, clock, waitingFor: async () => (await Promise.all(waits.map((wait) => wait()))).flat() })
     const port = await listen(http, name, config.services[name].host, options.port ?? config.services[name].port)
     log.info({ port }, `${name} answers`)
     return { name, port, stop: cleanUp }

@@ -4,6 +4,8 @@ import { type WriteStream, createWriteStream } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PROJECT_HEADER } from '../../api/control.ts'
+import { describeIdentity } from '../config/index.ts'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
 import { makeFolder } from '../fs/index.ts'
 import { portHolder } from '../http/port-holder.ts'
@@ -150,13 +152,14 @@ class Supervised {
   /** Whoever answers before the service was started is another program, whose health says nothing of ours. */
   async #refuseStranger(): Promise<void> {
     const url = this.#service.healthUrl
-    if (!(await answers(url))) return
+    const stranger = await ask(url)
+    if (stranger === undefined) return
     this.#set('failed')
     const port = Number(new URL(url).port)
     const holder = await portHolder(port)
     throw new MillraceError(
       'PORT_TAKEN',
-      `port ${port} for ${this.name} is taken${holder ? ` by ${holder}` : ''}: something answers at ${url} already; stop it, or choose another port with MILLRACE_${this.name.toUpperCase()}_PORT`,
+      `port ${port} for ${this.name} is taken${holder ? ` by ${holder}` : ''}: ${stranger.project === undefined ? 'something' : `the project ${describeIdentity(stranger.project)}`} answers at ${url} already; stop it, or choose another port with MILLRACE_${this.name.toUpperCase()}_PORT`,
     )
   }
 
@@ -233,7 +236,7 @@ class Supervised {
       if (child === undefined || this.#child !== child || child.exitCode !== null || child.signalCode !== null) {
         throw new MillraceError('SERVICE_FAILED', `${this.name} ended before it was healthy`)
       }
-      if (await answers(this.#service.healthUrl)) {
+      if ((await ask(this.#service.healthUrl)) !== undefined) {
         this.#reason = undefined
         this.#set('healthy')
         return
@@ -275,14 +278,18 @@ class Supervised {
   }
 }
 
-/** Not the global fetch: browsers block some ports, 6566 of the features service among them, and so does fetch. */
-function answers(url: string): Promise<boolean> {
+/**
+ * Who is healthy at an address: the project it says it belongs to, if it says so; undefined where nobody is. Not the global fetch: browsers block some ports,
+ * 6566 of the features service among them, and so does fetch.
+ */
+function ask(url: string): Promise<{ readonly project?: string } | undefined> {
   return new Promise((resolve) => {
     const asked = get(url, { timeout: HEALTH_TIMEOUT_MS, agent: false }, (response) => {
       response.resume()
-      resolve(response.statusCode === 200)
+      const project = response.headers[PROJECT_HEADER]
+      resolve(response.statusCode === 200 ? { ...(typeof project === 'string' ? { project } : {}) } : undefined)
     })
     asked.on('timeout', () => asked.destroy())
-    asked.on('error', () => resolve(false))
+    asked.on('error', () => resolve(undefined))
   })
 }
