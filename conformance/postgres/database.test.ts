@@ -1,6 +1,5 @@
 import { after, before } from 'node:test'
 import { databaseContract } from '../../src/platform/db/contract.ts'
-import { openDatabase } from '../../src/platform/db/index.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
 
 let server: PostgresServer | undefined
@@ -9,4 +8,4 @@ before(async () => {
 })
 after(() => server?.stop())
 
-databaseContract('postgresql', (name, migrations) => openDatabase({ url: server?.url ?? '', schema: name, migrations }))
+databaseContract('postgresql', (name, migrations) => ({ url: server?.url ?? '', schema: name.replaceAll('-', '_'), migrations }))

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { sql } from 'kysely'
 import { createEventsTables, type EventsSchema, Outbox } from '../events/outbox.ts'
 import { wallClock } from '../clock/index.ts'
-import type { Database, Migration } from './port.ts'
+import { openDatabase, rollBackDatabase } from './index.ts'
+import type { Database, DatabaseOptions, Migration } from './port.ts'
 
 interface ContractSchema extends EventsSchema {
   things: { id: string; at: number; share: number; note: string | null; bytes: Uint8Array }
@@ -26,11 +27,13 @@ const migrations: readonly Migration[] = [
   { name: '002-outbox', up: createEventsTables },
 ]
 
-/** What every driver of the database port promises. `open` gives a fresh, empty database; opened twice on one `name` it is the same one. */
+/** What every driver of the database port promises. `options` names a fresh, empty database; twice with one `name` it is the same one. */
 export function databaseContract(
   driver: string,
-  open: (name: string, migrations: readonly Migration[]) => Promise<Database<ContractSchema>>,
+  options: (name: string, migrations: readonly Migration[]) => DatabaseOptions,
 ): void {
+  const open = (name: string, list: readonly Migration[]): Promise<Database<ContractSchema>> => openDatabase<ContractSchema>(options(name, list))
+  const rollBack = (name: string, list: readonly Migration[], to: string) => rollBackDatabase(options(name, list), to)
   const thing = (id: string) => ({ id, at: 1_764_000_000_123, share: 0.1, note: null, bytes: Uint8Array.of(0, 255) })
 
   test(`${driver}: values come back as they went in`, async () => {
@@ -72,10 +75,60 @@ export function databaseContract(
     await second.close()
   })
 
-  test(`${driver}: a database from a newer version is refused by name`, async () => {
+  test(`${driver}: of many that start at once on an empty database one migrates and the others wait`, async () => {
+    const counted: string[] = []
+    const slow: Migration = {
+      name: '003-slow',
+      up: async () => {
+        counted.push('up')
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      },
+    }
+    const opened = await Promise.all(Array.from({ length: 4 }, () => open('at-once', [...migrations, slow])))
+    assert.deepEqual(counted, ['up'])
+    await opened[0]?.kysely.insertInto('things').values(thing('a')).execute()
+    assert.equal((await opened[3]?.kysely.selectFrom('things').selectAll().execute())?.length, 1)
+    await Promise.all(opened.map((db) => db.close()))
+  })
+
+  test(`${driver}: a database from a newer version is refused by name and left as it is`, async () => {
     const newer = await open('newer', migrations)
-    await assert.rejects(open('newer', migrations.slice(0, 1)), { code: 'MIGRATION_UNKNOWN' })
+    await assert.rejects(open('newer', migrations.slice(0, 1)), { code: 'MIGRATION_UNKNOWN', message: /newer version of Millrace.*does not know its migration 002-outbox\. Nothing was changed/ })
+    await newer.kysely.insertInto('things').values(thing('still')).execute()
     await newer.close()
+  })
+
+  test(`${driver}: when one of several migrations fails, none of them is applied, and the next start tries again`, async () => {
+    const first = await open('failing', migrations)
+    await first.kysely.insertInto('things').values(thing('kept')).execute()
+    await first.close()
+    const extra: Migration = { name: '003-extra', up: (db) => sql`create table extra (id text)`.execute(db).then(() => undefined) }
+    const broken: Migration = { name: '004-broken', up: (db) => sql`insert into missing_table values (1)`.execute(db).then(() => undefined) }
+    await assert.rejects(open('failing', [...migrations, extra, broken]), { code: 'MIGRATION_FAILED', message: /^migration 004-broken failed and was undone: / })
+    const again = await open('failing', [...migrations, extra])
+    await sql`insert into extra values ('x')`.execute(again.kysely)
+    assert.equal((await again.kysely.selectFrom('things').selectAll().execute()).length, 1)
+    await again.close()
+  })
+
+  test(`${driver}: a migration that says how is taken back, with nothing else; one that does not is refused`, async () => {
+    const extra: Migration = {
+      name: '003-extra',
+      up: (db) => sql`create table extra (id text)`.execute(db).then(() => undefined),
+      down: (db) => sql`drop table extra`.execute(db).then(() => undefined),
+    }
+    const all = [...migrations, extra]
+    const db = await open('back', all)
+    await db.kysely.insertInto('things').values(thing('kept')).execute()
+    await db.close()
+    assert.deepEqual(await rollBack('back', all, '002-outbox'), ['003-extra'])
+    assert.deepEqual(await rollBack('back', all, '002-outbox'), [])
+    await assert.rejects(rollBack('back', all, '001-things'), { code: 'MIGRATION_IRREVERSIBLE' })
+    await assert.rejects(rollBack('back', all, '009-never'), { code: 'NOT_FOUND' })
+    const older = await open('back', migrations)
+    assert.equal((await older.kysely.selectFrom('things').selectAll().execute()).length, 1)
+    await assert.rejects(sql`select * from extra`.execute(older.kysely))
+    await older.close()
   })
 
   test(`${driver}: LIKE tells upper from lower case`, async () => {

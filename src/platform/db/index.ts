@@ -5,14 +5,22 @@ export type { Database, DatabaseCapabilities, DatabaseOptions, Migration } from 
 
 /** Opens the database that `options.url` names and brings its tables up to date. */
 export async function openDatabase<S>(options: DatabaseOptions): Promise<Database<S>> {
-  if (options.url.startsWith('sqlite:')) {
-    const { openSqlite } = await import('./sqlite.ts')
-    return openSqlite<S>(options.url.slice('sqlite:'.length), options)
-  }
-  if (/^postgres(ql)?:\/\//.test(options.url)) {
-    const { openPostgres } = await import('./postgres.ts')
-    return openPostgres<S>(options.url, options)
-  }
+  const { path } = place(options.url)
+  if (path === undefined) return (await import('./postgres.ts')).openPostgres<S>(options.url, options)
+  return (await import('./sqlite.ts')).openSqlite<S>(path, options)
+}
+
+/** Takes back the migrations after `to`, newest first, and says which. See `rollBack` in migrate.ts. Nobody else may be using the database. */
+export async function rollBackDatabase(options: DatabaseOptions, to: string | undefined): Promise<readonly string[]> {
+  const { path } = place(options.url)
+  if (path === undefined) return (await import('./postgres.ts')).rollBackPostgres(options.url, options, to)
+  return (await import('./sqlite.ts')).rollBackSqlite(path, options, to)
+}
+
+/** `path` is undefined for PostgreSQL. */
+function place(url: string): { readonly path: string | undefined } {
+  if (url.startsWith('sqlite:')) return { path: url.slice('sqlite:'.length) }
+  if (/^postgres(ql)?:\/\//.test(url)) return { path: undefined }
   // The value itself stays out of the message: a mistyped URL may hold a password.
   throw new MillraceError('CONFIG_INVALID', 'storage.database: expected sqlite:PATH or postgresql://USER@HOST/NAME')
 }

@@ -8,7 +8,8 @@ import type { Kysely, Transaction } from 'kysely'
  *   power too); when it throws, none of them is visible. It is serialised against other transactions that write the same rows.
  *   A deadlock or serialisation failure is retried inside the driver, so `work` may run more than once and must have no effect outside.
  * - Times are stored as milliseconds since 1970 in `bigint` columns and come back as numbers; JSON is stored as text.
- * - Migrations run once, in order, under a lock; two processes that start together do not race.
+ * - Migrations run once, in order, all or nothing, under a lock: of two processes that start together one migrates and the other waits. A database that was
+ *   written by a newer program is refused (MIGRATION_UNKNOWN) and left as it is.
  */
 export interface Database<S> {
   readonly kysely: Kysely<S>
@@ -32,6 +33,8 @@ export interface Migration {
   readonly name: string
   // A migration runs before the schema it makes exists, so it knows no table types.
   readonly up: (db: Kysely<Record<string, never>>, capabilities: DatabaseCapabilities) => Promise<void>
+  /** The way back, where there is one that loses nothing but what `up` brought. Without it a backup is the way back. */
+  readonly down?: (db: Kysely<Record<string, never>>, capabilities: DatabaseCapabilities) => Promise<void>
 }
 
 export interface DatabaseOptions {

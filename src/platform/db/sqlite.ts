@@ -1,18 +1,25 @@
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { GenericSqliteDialect } from 'kysely-generic-sqlite'
 import { LRUCache } from 'lru-cache'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
 import { makeFolder } from '../fs/index.ts'
-import { migrate } from './migrate.ts'
+import { backUp } from './backup.ts'
+import { type MigrationHost, migrate, rollBack } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
 
 const capabilities: DatabaseCapabilities = { bytesType: 'blob', sharedByProcesses: false, caseSensitiveLike: true }
 const PREPARED_STATEMENTS = 500
 /** Bytes: a new database with its log and shared memory. */
 const ROOM_TO_START = 256 * 1024
+const BUSY_TIMEOUT_MS = 10_000
+/** How long a start waits for another process that migrates. */
+const MIGRATION_WAIT_MS = 600_000
+/** https://www.sqlite.org/rescode.html#busy; the upper bytes say more. */
+const SQLITE_BUSY = 5
 
 /** SQLite through node:sqlite: one connection, write-ahead log, one writer at a time. `path` is a file or `:memory:`. */
 export async function openSqlite<S>(path: string, options: DatabaseOptions): Promise<Database<S>> {
@@ -25,12 +32,67 @@ export async function openSqlite<S>(path: string, options: DatabaseOptions): Pro
     close: () => kysely.destroy(),
   }
   try {
-    await migrate(kysely, capabilities, options.migrations)
+    await migrate(hostOf(kysely, connection, path), options.migrations)
   } catch (error) {
     await database.close()
     throw whenFull(error, path)
   }
   return database
+}
+
+export async function rollBackSqlite(path: string, options: DatabaseOptions, to: string | undefined): Promise<readonly string[]> {
+  const connection = connect(path, options)
+  const kysely = new Kysely<unknown>({ dialect: new GenericSqliteDialect(() => executor(connection)) })
+  try {
+    return await rollBack(hostOf(kysely, connection, path), options.migrations, to)
+  } finally {
+    await kysely.destroy()
+  }
+}
+
+/** Migrations are one transaction of the only connection, begun as a writer: SQLite itself keeps others waiting, and drops it with a killed process. */
+function hostOf<S>(kysely: Kysely<S>, connection: DatabaseSync, path: string): MigrationHost<S> {
+  return {
+    kysely,
+    capabilities,
+    inTransaction: true,
+    // A second connection reads what is committed, while this one holds the writer's lock.
+    backUp: (label) => Promise.resolve(path === ':memory:' ? undefined : backUp(path, label)),
+    exclusively: async (work) => {
+      await beginWriting(connection)
+      try {
+        const result = await work()
+        connection.exec('commit')
+        return result
+      } catch (error) {
+        if (connection.isTransaction) connection.exec('rollback')
+        throw error
+      }
+    },
+  }
+}
+
+/** Waits asleep, not in SQLite's busy handler, which would block the process. */
+async function beginWriting(connection: DatabaseSync): Promise<void> {
+  const deadline = Date.now() + MIGRATION_WAIT_MS
+  connection.exec('pragma busy_timeout = 0')
+  try {
+    for (;;) {
+      try {
+        connection.exec('begin immediate')
+        return
+      } catch (error) {
+        if (!isBusy(error) || Date.now() > deadline) throw error
+        await sleep(25)
+      }
+    }
+  } finally {
+    connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
 }
 
 /** On a disk without room SQLite cannot map its shared memory file, and says only "disk I/O error". */
@@ -45,7 +107,7 @@ function connect(path: string, options: DatabaseOptions): DatabaseSync {
   try {
     if (path !== ':memory:') makeFolder(dirname(path))
     const connection = new DatabaseSync(path)
-    connection.exec(`pragma busy_timeout = 10000; pragma journal_mode = wal; pragma foreign_keys = on; pragma case_sensitive_like = on;
+    connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma journal_mode = wal; pragma foreign_keys = on; pragma case_sensitive_like = on;
       pragma synchronous = ${options.durability === 'power' ? 'full' : 'normal'}; pragma cache_size = -8000; pragma temp_store = memory`)
     return connection
   } catch (error) {
