@@ -5,9 +5,9 @@ import { MillraceError } from '../../platform/errors/index.ts'
 import { writeFileDurable } from '../../platform/fs/index.ts'
 import { momentColumns } from '../../domain/moment.ts'
 import type { FeatureSpec } from '../../domain/feature-spec.ts'
-import type { FeatureDefinitions, FeatureService } from './definition.ts'
+import type { FeatureDefinitions, FeatureService, LabelDefinition } from './definition.ts'
 import { joinAsOf, prepareViews } from './join.ts'
-import { momentSql, readParquet, sampleSql, sourceFiles } from './sources.ts'
+import { momentSql, readSource, sampleSql, sourceFiles } from './sources.ts'
 import { featureSpecOf } from './spec.ts'
 
 export interface BuildOptions {
@@ -60,18 +60,31 @@ export async function buildFeatures(definitions: FeatureDefinitions, service: Fe
 }
 
 async function makeSpine(database: DuckDb, service: FeatureService, options: BuildOptions): Promise<void> {
-  const source = readParquet(sourceFiles(options.root, service.path))
-  const described = await database.columns(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${source})`)
-  const types = new Map(described.strings('column_name').map((name, i) => [name ?? '', described.strings('column_type')[i] ?? '']))
+  const { sql: source, columns: types } = await readSource(
+    database,
+    sourceFiles(options.root, service.path),
+    new Map([...labelType(service.label), ...service.inputs.map(({ name, type }) => [name, type] as const)]),
+  )
   const columns = [...new Set([...service.key, ...service.inputs.map((input) => input.name), ...momentColumns(service.moment)])]
   const missing = [...columns, service.label.column].find((column) => !types.has(column))
   if (missing !== undefined) throw new MillraceError('FEATURES_INVALID', `${service.path}: service ${service.name} needs the column ${missing}; there are ${[...types.keys()].join(', ')}`)
-  const label = identifier(service.label.column)
   await database.run(`
     CREATE TEMP TABLE spine AS
-    SELECT ${columns.map(identifier).join(', ')}, CAST(${label} > ${service.label.above} AS INTEGER) AS _label, ${momentSql(service.moment)} AS _us
+    SELECT ${columns.map(identifier).join(', ')}, CAST(${labelSql(service.label)} AS INTEGER) AS _label, ${momentSql(service.moment)} AS _us
     FROM ${source}
-    WHERE ${label} IS NOT NULL AND _us IS NOT NULL ${options.sample < 1 ? `AND ${sampleSql(service.key, types, options.sample)}` : ''}`)
+    WHERE ${identifier(service.label.column)} IS NOT NULL AND _us IS NOT NULL ${options.sample < 1 ? `AND ${sampleSql(service.key, types, options.sample)}` : ''}`)
+}
+
+/** Text is compared with text, numbers with numbers: in a CSV file the column is what the definition compares it with. */
+function labelType(label: LabelDefinition): readonly (readonly [string, 'string' | 'double'])[] {
+  return [[label.column, 'above' in label || typeof label.equals !== 'string' ? 'double' : 'string']]
+}
+
+function labelSql(label: LabelDefinition): string {
+  const column = identifier(label.column)
+  if ('above' in label) return `${column} > ${label.above}`
+  if (typeof label.equals === 'string') return `CAST(${column} AS VARCHAR) = ${literal(label.equals)}`
+  return `CAST(${column} AS DOUBLE) = ${Number(label.equals)}`
 }
 
 async function split(database: DuckDb, service: FeatureService, holdoutDays: number): Promise<{ cut: number; train: number; test: number }> {

@@ -47,8 +47,11 @@ function checkService(definitions: FeatureDefinitions, service: FeatureService, 
   checkEntity(definitions, service.entity, refuse)
   checkNames(service.inputs, ['inputs'], refuse)
   const raw = new Set(service.inputs.map((column) => column.name))
-  const joinKey = definitions.entities.get(service.entity)!.joinKey
-  if (!raw.has(joinKey)) throw refuse(['inputs'], `the join key ${joinKey} of entity ${service.entity} must be an input`)
+  const { joinKey, type } = definitions.entities.get(service.entity)!
+  const position = service.inputs.findIndex((column) => column.name === joinKey)
+  const found = service.inputs[position]?.type
+  if (found === undefined) throw refuse(['inputs'], `the join key ${joinKey} of entity ${service.entity} must be an input`)
+  if (found !== type) throw refuse(['inputs', position, 'type'], `found ${found}, expected ${type}, as the type of entity ${service.entity}`)
   for (const column of momentColumns(service.moment)) {
     if (!raw.has(column)) throw refuse(['moment'], `${column} must be an input, so that serving knows the moment of prediction`)
   }

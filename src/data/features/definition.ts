@@ -21,7 +21,7 @@ export interface Entity {
 }
 
 export interface Source {
-  /** A Parquet file, or a folder whose `*.parquet` files together are the source; relative to the project. */
+  /** A Parquet or CSV file, or a folder whose files of one of these kinds together are the source; relative to the project. */
   readonly path: string
   /** When a row of the source happened, and so could be known. A row without it (a flight that never departed) is no event. */
   readonly time: MomentExpression
@@ -80,19 +80,21 @@ export interface AggregatedFeature {
 export interface FeatureService {
   readonly name: string
   readonly description: string
-  /** Rows to learn from: a Parquet file or a folder of them, relative to the project. */
+  /** Rows to learn from: a file or a folder, as `Source.path`. */
   readonly path: string
   /** The columns that together name a row; sampling hashes them, so that a row is in the sample or not whatever else there is. */
   readonly key: readonly string[]
   readonly entity: string
   readonly moment: MomentExpression
-  /** 1 if the column is above the number, 0 if not; a row in which it is null is left out. */
-  readonly label: { readonly column: string; readonly above: number }
+  readonly label: LabelDefinition
   /** The raw columns that a request brings. */
   readonly inputs: readonly { readonly name: string; readonly type: ColumnType; readonly required: boolean }[]
   readonly numeric: readonly InputDefinition[]
   readonly categorical: readonly InputDefinition[]
 }
+
+/** 1 where the column is above a number, or equals a value; else 0. A row in which it is null is left out. */
+export type LabelDefinition = { readonly column: string } & ({ readonly above: number } | { readonly equals: string | number | boolean })
 
 /** One input of the model: a transformation (src/domain/transforms.ts) of raw columns and features (`view:feature`). */
 export interface InputDefinition {

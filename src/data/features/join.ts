@@ -1,7 +1,7 @@
 import { identifier, type DuckDb } from '../../platform/duckdb/index.ts'
 import { fullFeatureName } from '../../domain/feature-spec.ts'
-import type { AggregatedFeature, FeatureDefinitions, FeatureView, LatestView, WindowView } from './definition.ts'
-import { momentSql, readParquet, sourceFiles } from './sources.ts'
+import type { AggregatedFeature, Entity, FeatureDefinitions, FeatureView, LatestView, WindowView } from './definition.ts'
+import { momentSql, readSource, sourceFiles, type SourceTypes } from './sources.ts'
 
 /** The SQL of a join whose views stand ready in a database. */
 export interface PreparedViews {
@@ -14,9 +14,10 @@ export async function prepareViews(database: DuckDb, root: string, definitions: 
   const columns: string[] = []
   const joins: string[] = []
   for (const [view, names] of byView(definitions, references)) {
-    const files = sourceFiles(root, view.source.path)
-    const key = identifier(definitions.entities.get(view.entity)!.joinKey)
-    const part = view.kind === 'latest' ? await joinLatest(database, view, names, files, key) : await joinWindow(database, view, names, files, key)
+    const entity = definitions.entities.get(view.entity)!
+    const { sql } = await readSource(database, sourceFiles(root, view.source.path), typesOf(view, entity))
+    const key = identifier(entity.joinKey)
+    const part = view.kind === 'latest' ? await joinLatest(database, view, names, sql, key) : await joinWindow(database, view, names, sql, key)
     columns.push(...part.columns)
     joins.push(part.joins)
   }
@@ -42,12 +43,24 @@ function byView(definitions: FeatureDefinitions, references: readonly string[]):
   return found
 }
 
+/** What the columns of a view's source must be, where it is text. */
+function typesOf(view: FeatureView, entity: Entity): SourceTypes {
+  const { time, created } = view.source
+  return new Map([
+    ...(view.kind === 'latest' ? view.features.map(({ column, type }) => [column, type] as const) : view.features.flatMap(({ column }) => (column === undefined ? [] : [[column, 'double'] as const]))),
+    [entity.joinKey, entity.type],
+    [time.column, 'datetime'],
+    ...time.plusMinutes.map((column) => [column, 'double'] as const),
+    ...(created === undefined ? [] : [[created, 'datetime'] as const]),
+  ])
+}
+
 interface JoinPart {
   readonly columns: readonly string[]
   readonly joins: string
 }
 
-async function joinLatest(database: DuckDb, view: LatestView, names: readonly string[], files: readonly string[], key: string): Promise<JoinPart> {
+async function joinLatest(database: DuckDb, view: LatestView, names: readonly string[], source: string, key: string): Promise<JoinPart> {
   const table = identifier(`view_${view.name}`)
   const features = names.map((name) => view.features.find((feature) => feature.name === name)!)
   const columns = features.map((feature) => `${castFeature(feature.column, feature.type)} AS ${identifier(feature.name)}`)
@@ -56,7 +69,7 @@ async function joinLatest(database: DuckDb, view: LatestView, names: readonly st
   await database.run(`
     CREATE OR REPLACE TEMP TABLE ${table} AS
     SELECT ${key} AS _key, ${momentSql(view.source.time)} AS _us, ${columns.join(', ')}
-    FROM ${readParquet(files)}
+    FROM ${source}
     WHERE _us IS NOT NULL AND _key IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY ${key}, _us ORDER BY ${order.map((column) => `${column} DESC NULLS LAST`).join(', ')}) = 1`)
   const alias = identifier(`latest_${view.name}`)
@@ -78,7 +91,7 @@ function castFeature(column: string, type: LatestView['features'][number]['type'
  * Running totals per entity make a window the difference of two as-of lookups: at its new end and at its old one. Their cost does not grow with
  * the number of events in a window.
  */
-async function joinWindow(database: DuckDb, view: WindowView, names: readonly string[], files: readonly string[], key: string): Promise<JoinPart> {
+async function joinWindow(database: DuckDb, view: WindowView, names: readonly string[], source: string, key: string): Promise<JoinPart> {
   const table = identifier(`view_${view.name}`)
   const features = names.map((name) => view.features.find((feature) => feature.name === name)!)
   const parts = features.flatMap((feature, i) => [`${countOf(feature)} AS n${i}`, `${sumOf(feature)} AS s${i}`])
@@ -87,7 +100,7 @@ async function joinWindow(database: DuckDb, view: WindowView, names: readonly st
     CREATE OR REPLACE TEMP TABLE ${table} AS
     WITH moments AS (
       SELECT ${key} AS _key, ${momentSql(view.source.time)} AS _us, ${parts.join(', ')}
-      FROM ${readParquet(files)}
+      FROM ${source}
       WHERE _us IS NOT NULL AND _key IS NOT NULL
       GROUP BY ALL)
     SELECT _key, _us, ${running.join(', ')} FROM moments

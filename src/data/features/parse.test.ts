@@ -73,6 +73,9 @@ const mistakes: readonly [name: string, files: readonly DefinitionFile[], messag
   ['too few columns for a transformation', [airport, weather, edited(service, "of: ['weather:temp']", "transform: ratio, of: ['weather:temp']")], /ratio takes \(a, b\), found 1 columns$/],
   ['a moment that serving could not know', [airport, weather, edited(service, 'column: time_hour,', 'column: departed,')], /^features\/delay\.yaml:6: moment: departed must be an input/],
   ['a join key that is no input', [airport, weather, edited(service, '  - {name: origin, type: string}\n', '')], /:9: inputs: the join key origin of entity airport must be an input$/],
+  ['a join key of another type', [airport, weather, edited(service, 'name: origin, type: string', 'name: origin, type: long')], /:10: inputs\.1\.type: found long, expected string, as the type of entity airport$/],
+  ['a label without a rule', [airport, weather, edited(service, ', above: 15', '')], /:7: label: found neither above nor equals, expected one of them$/],
+  ['a label with two rules', [airport, weather, edited(service, 'above: 15', 'above: 15, equals: late')], /:7: label: found both above and equals, expected one of them$/],
 ]
 
 for (const [name, files, message] of mistakes) {

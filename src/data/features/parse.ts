@@ -5,7 +5,7 @@ import { MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 import { parseConfig } from '../../platform/config/index.ts'
 import { parseDuration, type MomentExpression } from '../../domain/moment.ts'
 import { checkDefinitions } from './check.ts'
-import type { Entity, FeatureDefinitions, FeatureService, FeatureView, LatestView, Source, WindowView } from './definition.ts'
+import type { Entity, FeatureDefinitions, FeatureService, FeatureView, LabelDefinition, LatestView, Source, WindowView } from './definition.ts'
 import { entitySchema, latestViewSchema, serviceSchema, windowViewSchema, type EntityYaml, type LatestViewYaml, type ServiceYaml, type WindowViewYaml } from './schema.ts'
 
 /** Every definition in the folder's `*.yaml` files. CONFIG_INVALID or FEATURES_INVALID with file, line and key for the first file at fault. */
@@ -117,6 +117,16 @@ function windowViewOf(yaml: WindowViewYaml, file: DefinitionFile): WindowView {
 }
 
 function serviceOf(yaml: ServiceYaml, file: DefinitionFile): FeatureService {
-  const { name, description, path, key, entity, label, inputs, numeric, categorical } = yaml
-  return { name, description, path, key, entity, moment: momentOf(yaml.moment, placeIn(file, ['moment', 'offset'])), label, inputs, numeric, categorical }
+  const { name, description, path, key, entity, inputs, numeric, categorical } = yaml
+  return {
+    name, description, path, key, entity, inputs, numeric, categorical,
+    moment: momentOf(yaml.moment, placeIn(file, ['moment', 'offset'])),
+    label: labelOf(yaml.label, placeIn(file, ['label'])),
+  }
+}
+
+function labelOf({ column, above, equals }: ServiceYaml['label'], where: string): LabelDefinition {
+  if (above !== undefined && equals === undefined) return { column, above }
+  if (equals !== undefined && above === undefined) return { column, equals }
+  throw new MillraceError('FEATURES_INVALID', `${where}: label: found ${above === undefined ? 'neither above nor equals' : 'both above and equals'}, expected one of them`)
 }

@@ -7,7 +7,7 @@ const name = Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]*$', description: 'Le
 const column = Type.String({ minLength: 1, description: 'Name of a column' })
 const duration = Type.String({ pattern: '^-?\\d+(s|m|h|d)$', description: 'A duration such as 30m, 2h or 14d' })
 const description = Type.String({ default: '', description: 'For people' })
-const path = Type.String({ minLength: 1, description: 'A Parquet file, or a folder of them, relative to the project' })
+const path = Type.String({ minLength: 1, description: 'A Parquet or CSV file, or a folder of them, relative to the project' })
 
 const moment = {
   column,
@@ -80,7 +80,11 @@ export const serviceSchema = closed({
   key: Type.Array(column, { minItems: 1 }),
   entity: name,
   moment: closed(moment),
-  label: closed({ column, above: Type.Number() }),
+  label: closed({
+    column,
+    above: Type.Optional(Type.Number({ description: 'The label is 1 above this number' })),
+    equals: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()], { description: 'The label is 1 where the column has this value' })),
+  }),
   inputs: Type.Array(
     closed({
       name: column,
