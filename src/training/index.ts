@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { fileBlobs } from '../platform/blobs/index.ts'
 import type { ProjectConfig } from '../domain/config.ts'
 import type { ServiceDefinition } from '../platform/service/index.ts'
+import { guardRoutes } from './access/index.ts'
 import type { TrainingContext } from './context.ts'
 import { migrations } from './migrations.ts'
 import { registerEndpoints } from './mlflow/routes.ts'
@@ -17,6 +18,7 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
   start: async ({ db, outbox, clock, http, folder }) => {
     const context: TrainingContext = { db, outbox, clock, blobs: fileBlobs(join(folder, 'artifacts')) }
     await ensureDefaultExperiment(context)
+    guardRoutes(http)
     registerProbes(http)
     await registerEndpoints(http, [...trackingEndpoints(context), ...registryEndpoints(context)])
     await registerArtifactStreams(http, context)

@@ -3,6 +3,7 @@ import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { HttpServer } from '../../platform/http/index.ts'
 import { fromFastify, invalid, toMlflowError } from './errors.ts'
+import { registerLeftOut } from './left-out.ts'
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
@@ -44,6 +45,7 @@ export async function registerEndpoints(http: HttpServer, endpoints: readonly En
           const part = method === 'GET' ? { querystring: schema } : { body: schema }
           scope.route({ method, url: path, schema: { ...part, tags: ['mlflow'], hide: prefix !== '/api' }, handler: handle })
         }
+        registerLeftOut(scope)
         done()
       },
       { prefix },

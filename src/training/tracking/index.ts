@@ -2,8 +2,10 @@ import type { HttpServer } from '../../platform/http/index.ts'
 import type { TrainingContext } from '../context.ts'
 import type { Endpoint } from '../mlflow/routes.ts'
 import { artifactEndpoints } from './artifacts/routes.ts'
+import { datasetEndpoints } from './datasets/index.ts'
 import { experimentEndpoints } from './experiments/routes.ts'
 import { loggedModelEndpoints } from './logged-models/routes.ts'
+import { metricSampleEndpoints } from './metric-samples/index.ts'
 import { runEndpoints } from './runs/routes.ts'
 import { MLFLOW_VERSION, serverInfoEndpoints } from './server-info.ts'
 
@@ -11,7 +13,15 @@ export { registerArtifactStreams } from './artifacts/routes.ts'
 export { ensureDefaultExperiment } from './experiments/service.ts'
 
 export function trackingEndpoints(context: TrainingContext): readonly Endpoint[] {
-  return [...experimentEndpoints(context), ...runEndpoints(context), ...loggedModelEndpoints(context), ...artifactEndpoints(context), ...serverInfoEndpoints()]
+  return [
+    ...experimentEndpoints(context),
+    ...datasetEndpoints(context),
+    ...runEndpoints(context),
+    ...metricSampleEndpoints(context),
+    ...loggedModelEndpoints(context),
+    ...artifactEndpoints(context),
+    ...serverInfoEndpoints(),
+  ]
 }
 
 /** `/health` and `/version` as MLflow's server answers them: plain text. */

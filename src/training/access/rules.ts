@@ -1,0 +1,69 @@
+import { LEFT_OUT, LEFT_OUT_METHODS } from '../mlflow/left-out.ts'
+
+/** `operate`: routes for other services and the operator, which the gateway does not pass on. */
+export type Action = 'probe' | 'read' | 'write' | 'operate'
+export type Resource = 'service' | 'experiments' | 'runs' | 'logged-models' | 'artifacts' | 'models' | 'webhooks' | 'traces'
+
+/** What a caller must be allowed to do, and with what. */
+export interface Rule {
+  readonly action: Action
+  readonly resource: Resource
+}
+
+const MLFLOW = '/2.0/mlflow'
+const MILLRACE = '/2.0/millrace'
+
+/** Routes by what they need, with their prefix `/api` or `/ajax-api` taken off. */
+const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
+  ['probe', 'service', ['GET /health', 'GET /version', 'GET /3.0/mlflow/server-info']],
+  ['operate', 'service', ['GET /metrics', 'GET /-/outbox', 'GET /-/watermark', 'PUT /-/clock']],
+  ['read', 'experiments', ['GET get', 'GET get-by-name', 'GET search', 'POST search', 'POST search-datasets'].map(below(`${MLFLOW}/experiments`))],
+  ['read', 'experiments', ['POST /2.0mlflow/experiments/search-datasets']],
+  [
+    'write',
+    'experiments',
+    ['create', 'delete', 'restore', 'update', 'set-experiment-tag', 'delete-experiment-tag'].map((name) => `POST ${MLFLOW}/experiments/${name}`),
+  ],
+  ['read', 'runs', ['GET runs/get', 'POST runs/search', 'GET metrics/get-history', 'GET metrics/get-history-bulk', 'GET metrics/get-history-bulk-interval'].map(below(MLFLOW))],
+  [
+    'write',
+    'runs',
+    ['create', 'update', 'delete', 'restore', 'log-metric', 'log-parameter', 'log-batch', 'log-model', 'log-inputs', 'outputs', 'set-tag', 'delete-tag'].map(
+      (name) => `POST ${MLFLOW}/runs/${name}`,
+    ),
+  ],
+  ['read', 'logged-models', ['GET :model_id', 'POST search', 'GET :model_id/artifacts/directories', 'GET :model_id/artifacts/files'].map(below(`${MLFLOW}/logged-models`))],
+  [
+    'write',
+    'logged-models',
+    [
+      `POST ${MLFLOW}/logged-models`,
+      ...['PATCH :model_id', 'DELETE :model_id', 'PATCH :model_id/tags', 'DELETE :model_id/tags/:tag_key', 'POST :model_id/params'].map(below(`${MLFLOW}/logged-models`)),
+    ],
+  ],
+  [
+    'read',
+    'artifacts',
+    ['GET /2.0/mlflow-artifacts/artifacts', 'GET /2.0/mlflow-artifacts/artifacts/*', `GET ${MLFLOW}/artifacts/list`, 'GET /get-artifact', 'GET /model-versions/get-artifact'],
+  ],
+  ['write', 'artifacts', ['PUT /2.0/mlflow-artifacts/artifacts/*', 'DELETE /2.0/mlflow-artifacts/artifacts/*', `POST ${MLFLOW}/upload-artifact`]],
+  ['read', 'models', ['GET get', 'GET search', 'GET get-latest-versions', 'POST get-latest-versions', 'GET alias'].map(below(`${MLFLOW}/registered-models`))],
+  [
+    'write',
+    'models',
+    ['POST create', 'POST rename', 'PATCH update', 'DELETE delete', 'POST set-tag', 'DELETE delete-tag', 'POST alias', 'DELETE alias'].map(below(`${MLFLOW}/registered-models`)),
+  ],
+  ['read', 'models', ['GET get', 'GET get-download-uri', 'GET search'].map(below(`${MLFLOW}/model-versions`))],
+  ['write', 'models', ['POST create', 'PATCH update', 'POST transition-stage', 'DELETE delete', 'POST set-tag', 'DELETE delete-tag'].map(below(`${MLFLOW}/model-versions`))],
+  ['read', 'models', ['GET alias-history', 'GET champion-at'].map(below(`${MILLRACE}/registered-models`))],
+  ['read', 'service', LEFT_OUT.flatMap(({ path }) => LEFT_OUT_METHODS.map((method) => `${method} ${path}`))],
+]
+
+/**
+ * One rule for each route, by `METHOD /path`. A route that is not here is denied to everyone: whoever adds a route says here what it needs.
+ */
+export const RULES: ReadonlyMap<string, Rule> = new Map(ROUTES.flatMap(([action, resource, routes]) => routes.map((route) => [route, { action, resource }] as const)))
+
+function below(folder: string): (route: string) => string {
+  return (route) => route.replace(' ', ` ${folder}/`)
+}

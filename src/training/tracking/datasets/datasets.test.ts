@@ -1,0 +1,4 @@
+import { withService } from '../../testing.ts'
+import { datasetStories } from './stories.ts'
+
+datasetStories(withService())

@@ -1,0 +1,1 @@
+export { datasetEndpoints } from './routes.ts'

@@ -1,0 +1,1 @@
+export { metricSampleEndpoints } from './routes.ts'

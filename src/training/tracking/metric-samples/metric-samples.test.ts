@@ -1,0 +1,4 @@
+import { withService } from '../../testing.ts'
+import { metricSampleStories } from './stories.ts'
+
+metricSampleStories(withService())
