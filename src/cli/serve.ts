@@ -1,27 +1,31 @@
 import { type Command, Argument } from 'commander'
-import { SERVICE_NAMES, type ServiceName } from '../platform/config/index.ts'
-import { toMillraceError } from '../platform/errors/index.ts'
-import { loadProject } from './project.ts'
+import { projectConfigSchema } from '../domain/config.ts'
+import { SERVICE_NAMES, type ServiceName, parseConfig } from '../platform/config/index.ts'
+import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
+import { type Project, loadProject } from './project.ts'
+import { type TrackingOptions, addTrackingOptions, withTrackingOptions } from './serve-tracking.ts'
 import { SERVICES } from './services.ts'
 
 /** How long an orderly stop may take before the process goes anyway; the supervisor's patience is longer. */
 const STOP_PATIENCE_MS = 8000
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('serve')
-    .description('run one service in the foreground')
+    .description('run one service in the foreground; `serve tracking --data FOLDER` needs no project')
     .addArgument(new Argument('<service>', 'the service').choices(SERVICE_NAMES))
-    .action((name: ServiceName) => serve(name))
+    .action((name: ServiceName, options: TrackingOptions) => serve(name, options))
+  addTrackingOptions(command)
 }
 
-async function serve(name: ServiceName): Promise<void> {
-  const { config, folder } = loadProject()
+async function serve(name: ServiceName, options: TrackingOptions): Promise<void> {
+  const { folder, config, database } = settings(name, options)
   // Under a supervisor that was killed with -9 nobody would ever stop this process: its end of the channel closes instead. Until there is
   // something to stop, leaving is enough.
   const leave = (): void => process.exit(1)
   if (process.channel) process.once('disconnect', leave)
-  const running = await SERVICES[name](config, { projectFolder: folder })
+  // The listener keeps the channel, and with it this process, open: a service that could not start must end, not wait to be killed.
+  const running = await SERVICES[name](config, { projectFolder: folder, ...(database === undefined ? {} : { database }) }).finally(() => process.off('disconnect', leave))
   let stopping = false
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return
@@ -36,6 +40,19 @@ async function serve(name: ServiceName): Promise<void> {
     )
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
-  process.off('disconnect', leave)
   if (process.channel) process.on('disconnect', () => stop('SIGTERM'))
+}
+
+interface Settings extends Project {
+  readonly database: string | undefined
+}
+
+/** The project's configuration; for tracking with a place of its own for its data, the defaults do. */
+function settings(name: ServiceName, { serveArtifacts: _always, ...options }: TrackingOptions & { serveArtifacts?: boolean }): Settings {
+  const given = Object.keys(options)
+  if (given.length === 0) return { ...loadProject(), database: undefined }
+  if (name !== 'tracking') throw new MillraceError('USAGE', `--${given[0]} is for \`serve tracking\`; the others take their settings from millrace.yaml`)
+  const alone = options.data !== undefined || options.backendStoreUri !== undefined
+  const project = alone ? { folder: process.cwd(), config: parseConfig(projectConfigSchema, 'project: tracking\n', 'the defaults', process.env) } : loadProject()
+  return { folder: project.folder, ...withTrackingOptions(project.config, options) }
 }

@@ -10,4 +10,6 @@ export interface TrainingContext {
   readonly outbox: Outbox
   readonly clock: Clock
   readonly blobs: Blobs
+  /** Where new experiments keep their artifacts, each in a folder of its own: `mlflow-artifacts:` (with the server) or an object store. */
+  readonly artifactRoot: string
 }

@@ -1,8 +1,7 @@
-import { join } from 'node:path'
-import { fileBlobs } from '../platform/blobs/index.ts'
 import type { ProjectConfig } from '../domain/config.ts'
 import type { ServiceDefinition } from '../platform/service/index.ts'
 import { guardRoutes } from './access/index.ts'
+import { artifactRootOf, openArtifacts } from './artifact-store.ts'
 import type { TrainingContext } from './context.ts'
 import { migrations } from './migrations.ts'
 import { registerEndpoints } from './mlflow/routes.ts'
@@ -15,8 +14,8 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
   name: 'tracking',
   longBodies: true,
   migrations,
-  start: async ({ db, outbox, clock, http, folder }) => {
-    const context: TrainingContext = { db, outbox, clock, blobs: fileBlobs(join(folder, 'artifacts')) }
+  start: async ({ db, outbox, clock, http, config, projectFolder, folder }) => {
+    const context: TrainingContext = { db, outbox, clock, blobs: openArtifacts({ config, projectFolder, folder }), artifactRoot: artifactRootOf(config) }
     await ensureDefaultExperiment(context)
     guardRoutes(http)
     registerProbes(http)

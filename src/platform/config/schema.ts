@@ -47,6 +47,15 @@ export const basePropertiesSchema = {
       description: 'sqlite (a file per service) or postgresql://… (a schema per service)',
       secret: true,
     }),
+    artifacts: Type.Optional(
+      Type.String({ minLength: 1, description: 'Where tracking keeps artifacts: a folder, relative to the project, or s3://BUCKET/PREFIX; default its own folder' }),
+    ),
+    default_artifact_root: Type.Optional(
+      Type.String({
+        pattern: '^(mlflow-artifacts:|s3://|gs://|abfss?://|wasbs?://|hdfs://)',
+        description: 'Where new experiments keep artifacts, if not with the server: an object store that clients reach by themselves',
+      }),
+    ),
   }),
   http: closed({
     allowed_hosts: Type.Array(Type.String(), { default: [], description: 'Names besides localhost under which the services are called' }),

@@ -65,6 +65,8 @@ export interface RunOptions {
   readonly projectFolder: string
   /** Overrides the configured port; 0 asks the system for one (tests). */
   readonly port?: number
+  /** Overrides the configured database, for a service that runs alone: `sqlite:PATH` or `postgresql://…`. */
+  readonly database?: string
   readonly log?: Logger
 }
 
@@ -87,7 +89,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
   }
   try {
     const db = await openDatabase<S>({
-      url: databaseUrl(config, options.projectFolder, name),
+      url: options.database ?? databaseUrl(config, options.projectFolder, name),
       schema: name,
       migrations: definition.migrations,
       durability: config.durability,

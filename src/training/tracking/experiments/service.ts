@@ -5,7 +5,7 @@ import { invalid } from '../../mlflow/errors.ts'
 import { LIMITS, checkKey, checkLength } from '../../mlflow/limits.ts'
 import { nextNumber } from '../../store.ts'
 import type { Queries } from '../../tables.ts'
-import { ARTIFACT_SCHEME, checkLocation } from '../artifacts/uri.ts'
+import { checkLocation } from '../artifacts/uri.ts'
 import * as store from './store.ts'
 
 /** MLflow's experiment of those who name none. */
@@ -17,12 +17,12 @@ export interface ExperimentInput {
   readonly tags: readonly { readonly key: string; readonly value: string }[]
 }
 
-export async function ensureDefaultExperiment({ db, clock }: TrainingContext): Promise<void> {
+export async function ensureDefaultExperiment({ db, clock, artifactRoot }: TrainingContext): Promise<void> {
   const now = clock.wall().getTime()
   await db.transaction(async (trx) => {
     await store.insertExperiment(trx, {
       ...DEFAULT_EXPERIMENT,
-      artifact_location: `${ARTIFACT_SCHEME}:/${DEFAULT_EXPERIMENT.experiment_id}`,
+      artifact_location: `${artifactRoot}/${DEFAULT_EXPERIMENT.experiment_id}`,
       lifecycle_stage: 'active',
       creation_time: now,
       last_update_time: now,
@@ -30,7 +30,7 @@ export async function ensureDefaultExperiment({ db, clock }: TrainingContext): P
   })
 }
 
-export async function createExperiment({ db, clock }: TrainingContext, { name, artifactLocation, tags }: ExperimentInput): Promise<string> {
+export async function createExperiment({ db, clock, artifactRoot }: TrainingContext, { name, artifactLocation, tags }: ExperimentInput): Promise<string> {
   checkName(name)
   for (const tag of tags) checkTag(tag.key, tag.value)
   if (artifactLocation) checkLocation(artifactLocation, 'artifact_location')
@@ -40,7 +40,7 @@ export async function createExperiment({ db, clock }: TrainingContext, { name, a
     const row = await store.insertExperiment(trx, {
       experiment_id: id,
       name,
-      artifact_location: artifactLocation ? artifactLocation.replace(/\/+$/, '') : `${ARTIFACT_SCHEME}:/${id}`,
+      artifact_location: artifactLocation ? artifactLocation.replace(/\/+$/, '') : `${artifactRoot}/${id}`,
       lifecycle_stage: 'active',
       creation_time: now,
       last_update_time: now,
