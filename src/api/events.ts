@@ -107,6 +107,18 @@ export interface EventData {
     stages: readonly { name: string; seconds: number; cached: boolean }[]
   }
   'dev.millrace.execution.failed': { execution_id: string; stage?: string; reason: string }
+  /**
+   * Serving's journal is not what the monitor had taken over of it. `shortened`: it lost its end, and lines from the last common one on are read
+   * again; `pruned`: it lost lines that had not been taken over; `replaced`: the two have no line in common. Offsets are those of the journal.
+   */
+  'dev.millrace.journal.discontinued': {
+    cause: 'shortened' | 'pruned' | 'replaced'
+    /** How far it had been taken over. */
+    offset: number
+    /** Where taking over goes on; null: only once an operator has said that it may. */
+    resumed_at: number | null
+    head: number
+  }
   'dev.millrace.config.applied': { commit: string; actor: string }
 }
 

@@ -44,12 +44,14 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
 
   const ingest = new Ingest({
     db,
+    outbox,
     log,
     serving: () => url('serving'),
     onStored: (records) => {
       metrics.ingested.inc(records.length)
       history.touch(records.map((record) => record.time))
     },
+    onDiscontinued: (cause) => metrics.discontinued.inc({ cause }),
   })
   const caughtUp = (): Promise<void> => ingest.catchUp()
   const reports = new Reports({ db, outbox, registry, references: new References(registry, duckdb, join(folder, 'reference')) })
@@ -76,7 +78,7 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
   const lake = new Lake(db, duckdb, join(folder, 'inference'))
   const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
   context.onClockMove(() => engine.wake())
-  registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake() }))
+  registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake(), adoptJournal: () => ingest.adopt() }))
 
   return {
     waitingFor: async () => {

@@ -1,6 +1,7 @@
 import type { Database } from '../platform/db/index.ts'
 import { Counter, Gauge, type Registry } from '../platform/metrics/index.ts'
 import { latestReports } from './drift/reports.ts'
+import { readState } from './inference/store.ts'
 import { pendingLabels } from './performance/labels.ts'
 import { countByState } from './retraining/candidates.ts'
 import type { MonitorSchema } from './tables.ts'
@@ -8,6 +9,8 @@ import type { MonitorSchema } from './tables.ts'
 export interface MonitorMetrics {
   /** Journal records that were stored. */
   readonly ingested: Counter
+  /** Times that the journal was found not to be what was taken over of it. */
+  readonly discontinued: Counter<'cause'>
   /** Labels by what became of them. */
   readonly labels: Counter<'outcome'>
 }
@@ -51,8 +54,17 @@ export function registerMetrics(metrics: Registry, db: Database<MonitorSchema>):
     for (const { model, state, count } of await countByState(db.kysely)) own.set({ model, state }, count)
   })
   gauge('millrace_labels_pending', 'Labels whose request is not known', [], async (own) => own.set((await pendingLabels(db.kysely, 0)).count))
+  gauge('millrace_journal_blocked', "1 while serving's journal is another than the one taken over, and an operator must say what to do", [], async (own) => {
+    own.set((await readState(db.kysely)).blocked ? 1 : 0)
+  })
   return {
-    ingested: new Counter({ name: 'millrace_journal_records_total', help: 'Journal records taken over from serving', registers }),
+    ingested: new Counter({ name: 'millrace_journal_records_total', help: 'Journal records taken over from serving; those read again are counted again', registers }),
+    discontinued: new Counter({
+      name: 'millrace_journal_discontinuities_total',
+      help: "Times that serving's journal was found shortened, pruned or replaced",
+      labelNames: ['cause'],
+      registers,
+    }),
     labels: new Counter({ name: 'millrace_labels_total', help: 'Labels received', labelNames: ['outcome'], registers }),
   }
 }

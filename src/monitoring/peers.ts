@@ -3,6 +3,11 @@ import { once } from 'node:events'
 import type { Execution } from '../api/pipelines.ts'
 import type { JournalRecord } from '../api/serving.ts'
 
+export interface JournalPiece {
+  readonly start: number
+  readonly bytes: Buffer
+}
+
 /**
  * For tests: the answers that the monitor's neighbours give, recorded from their protocols, on one port. Layers do not import each other, so a
  * test in this layer cannot start the real services; src/e2e does.
@@ -17,8 +22,8 @@ export class Peers {
   /** Method and path of requests that are answered 503 from now on. */
   readonly broken = new Set<string>()
   readonly #server = createServer((request, response) => void this.#answer(request, response))
-  readonly #journal: { readonly start: number; readonly bytes: Buffer }[] = []
-  #head = 0
+  #journal: readonly JournalPiece[] = []
+  #epoch = 1
   #url = ''
 
   get url(): string {
@@ -38,10 +43,24 @@ export class Peers {
     await once(this.#server, 'close')
   }
 
+  /** Serving's journal, by what was appended at a time. To set it is what an operator does: serving is stopped, its files are others, serving is started. */
+  get journalPieces(): readonly JournalPiece[] {
+    return this.#journal
+  }
+
+  set journalPieces(pieces: readonly JournalPiece[]) {
+    this.#journal = pieces
+    this.#epoch++
+  }
+
   journal(records: readonly JournalRecord[]): void {
     const bytes = Buffer.from(records.map((record) => `${JSON.stringify(record).slice(0, -1)},"crc":"00000000"}\n`).join(''))
-    this.#journal.push({ start: this.#head, bytes })
-    this.#head += bytes.length
+    this.#journal = [...this.#journal, { start: this.#head, bytes }]
+  }
+
+  get #head(): number {
+    const last = this.#journal.at(-1)
+    return last === undefined ? 0 : last.start + last.bytes.length
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -112,17 +131,25 @@ export class Peers {
 
   #answerJournal(url: URL, response: ServerResponse): void {
     const after = Number(url.searchParams.get('after'))
-    const segment = this.#journal.findLast(({ start }) => start <= after)
-    const bytes = segment?.bytes ?? Buffer.alloc(0)
-    const from = after - (segment?.start ?? 0)
-    let end = Math.min(bytes.length, from + Number(url.searchParams.get('limit')))
-    while (end > from && end < bytes.length && bytes[end - 1] !== 10) end++
     const answer = (): void => {
-      response.writeHead(200, { 'content-type': 'application/x-ndjson', 'x-millrace-journal-offset': after + end - from, 'x-millrace-journal-head': this.#head })
-      response.end(bytes.subarray(from, end))
+      const headers = { 'x-millrace-journal-epoch': this.#epoch, 'x-millrace-journal-tail': this.#journal[0]?.start ?? 0, 'x-millrace-journal-head': this.#head }
+      const lines = this.#linesAfter(after, Number(url.searchParams.get('limit')))
+      if (lines === null) return void response.writeHead(400, headers).end('{"detail":"not the offset of a line"}')
+      response.writeHead(200, { ...headers, 'content-type': 'application/x-ndjson', 'x-millrace-journal-offset': after + lines.length }).end(lines)
     }
-    if (end > from || url.searchParams.get('wait') === '0') answer()
+    if (after < this.#head || url.searchParams.get('wait') === '0') answer()
     else setTimeout(answer, 20)
+  }
+
+  /** null for an offset at which no line begins. */
+  #linesAfter(after: number, limit: number): Buffer | null {
+    if (after === this.#head) return Buffer.alloc(0)
+    const piece = this.#journal.findLast(({ start }) => start <= after)
+    const from = after - (piece?.start ?? 0)
+    if (!piece || from > piece.bytes.length || (from > 0 && piece.bytes[from - 1] !== 10)) return null
+    let end = Math.min(piece.bytes.length, from + limit)
+    while (end < piece.bytes.length && piece.bytes[end - 1] !== 10) end++
+    return piece.bytes.subarray(from, end)
   }
 
   #version(version: string) {

@@ -29,4 +29,6 @@ export function registerRoutes(http: HttpServer, monitor: MonitorService): void 
     const { candidate, created } = await monitor.submit(request.body.model, request.body.version)
     return reply.status(created ? 201 : 200).send(candidate)
   })
+  // For the operator of this machine: the gateway does not pass on what begins with /-/.
+  http.post('/-/journal/adopt', { schema: { tags: ['control'], summary: "Takes over, from its beginning, serving's journal that has replaced the one known" } }, () => monitor.adoptJournal())
 }

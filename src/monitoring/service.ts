@@ -18,6 +18,7 @@ export interface MonitorOptions {
   readonly metrics: Pick<MonitorMetrics, 'labels'>
   /** Something is to be done before project time moves. */
   readonly wake: () => void
+  readonly adoptJournal: () => Promise<{ readonly offset: number }>
 }
 
 /** What the monitor's routes answer. */
@@ -59,6 +60,11 @@ export class MonitorService {
 
   performance(model: string, by: Period, aliases: readonly string[]): Promise<PerformanceSeries> {
     return this.#options.history.series(model, by, aliases)
+  }
+
+  /** An operator's word that serving's journal may be taken over though it is another. CONFLICT where it is not. */
+  adoptJournal(): Promise<{ readonly offset: number }> {
+    return this.#options.adoptJournal()
   }
 
   candidates(model?: string): Promise<Candidate[]> {

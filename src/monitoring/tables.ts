@@ -1,11 +1,21 @@
-import { type Kysely, sql } from 'kysely'
+import { type Generated, type Kysely, sql } from 'kysely'
 import type { Migration } from '../platform/db/index.ts'
 import { type EventsSchema, createEventsTables } from '../platform/events/outbox.ts'
 
 /** Times are project time in milliseconds since 1970 unless said otherwise. */
 export interface MonitorSchema extends EventsSchema {
   /** One row: how far serving's journal has been taken over, and the next number for a request. */
-  ingest: { id: number; journal_offset: number; next_pid: number }
+  ingest: {
+    id: number
+    journal_offset: number
+    next_pid: number
+    /** Lines of the journal by which it is known again, a JSON list of `Mark`. */
+    marks: Generated<string>
+    /** What is added to an offset to give an ordinal: grows where offsets come again, so that ordinals ascend all the same. */
+    ordinal_base: Generated<number>
+    /** 1: the journal is another, and an operator has been told. */
+    blocked: Generated<number>
+  }
   /** A row of a request, known by the first journal record that named it. `version` is the one that answered; null until that record came. */
   requests: { pid: number; request_id: string; row: number; model: string; time: number; version: string | null }
   /** What each version said. `ordinal` is the order in the journal: of two versions under one alias the first counts. */
@@ -55,6 +65,7 @@ export const migrations: readonly Migration[] = [
   { name: '001-events', up: createEventsTables },
   { name: '002-inference', up: createInferenceTables },
   { name: '003-reports', up: createReportTables },
+  { name: '004-journal-continuity', up: addJournalContinuity },
 ]
 
 async function createInferenceTables(db: Kysely<Record<string, never>>): Promise<void> {
@@ -157,4 +168,10 @@ async function createReportTables(db: Kysely<Record<string, never>>): Promise<vo
     .addColumn('champion', 'text')
     .addColumn('gates', 'text', (c) => c.notNull())
     .execute()
+}
+
+async function addJournalContinuity(db: Kysely<Record<string, never>>): Promise<void> {
+  await db.schema.alterTable('ingest').addColumn('marks', 'text', (c) => c.notNull().defaultTo('[]')).execute()
+  await db.schema.alterTable('ingest').addColumn('ordinal_base', 'bigint', (c) => c.notNull().defaultTo(0)).execute()
+  await db.schema.alterTable('ingest').addColumn('blocked', 'integer', (c) => c.notNull().defaultTo(0)).execute()
 }

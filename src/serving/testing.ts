@@ -156,7 +156,13 @@ export async function ready(url: string): Promise<void> {
   await until(async () => (await fetch(`${url}/v2/health/ready`)).status === 200)
 }
 
-export function testConfig(options: { readonly tracking?: string; readonly gateway?: string; readonly features?: string; readonly yaml?: string }): ProjectConfig {
+export function testConfig(options: {
+  readonly tracking?: string
+  readonly gateway?: string
+  readonly features?: string
+  readonly serving?: string
+  readonly yaml?: string
+}): ProjectConfig {
   const nobody = 'http://127.0.0.1:9'
   return parseConfig(
     projectConfigSchema,
@@ -165,6 +171,7 @@ services:
   tracking: {url: '${options.tracking ?? nobody}'}
   gateway: {url: '${options.gateway ?? nobody}'}
   features: {url: '${options.features ?? nobody}'}
+  serving: {url: '${options.serving ?? nobody}'}
 ${options.yaml ?? ''}`,
     'millrace.yaml',
   )

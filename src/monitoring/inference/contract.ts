@@ -8,7 +8,7 @@ import { readAnswers } from '../performance/answers.ts'
 import { pendingLabels, storeLabels } from '../performance/labels.ts'
 import { type MonitorSchema, migrations } from '../tables.ts'
 import { parseRecords } from './records.ts'
-import { readOffset, storeRecords } from './store.ts'
+import { readState, storeRecords } from './store.ts'
 
 const always = { start: 0, end: Number.MAX_SAFE_INTEGER }
 
@@ -77,7 +77,7 @@ export function joinContract(driver: string, open: (migrations: readonly Migrati
     const store = (from: number, to: number, id: string) => db.transaction((trx) => storeRecords(trx, [prediction(id)], from, to))
     assert.equal(await store(0, 50, 'a'), true)
     assert.equal(await store(0, 50, 'b'), false)
-    assert.equal(await readOffset(db.kysely), 50)
+    assert.equal((await readState(db.kysely)).offset, 50)
     assert.equal((await readAnswers(db.kysely, 'm', always)).pids.length, 1)
     await db.close()
   })

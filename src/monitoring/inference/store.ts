@@ -2,21 +2,30 @@ import type { Kysely, Transaction } from 'kysely'
 import type { JournalRecord } from '../../api/serving.ts'
 import type { MonitorSchema } from '../tables.ts'
 import { chunks, insertMany } from './bulk.ts'
+import { type Mark, addMark } from './marks.ts'
 
 type Trx = Transaction<MonitorSchema>
 type RequestRow = MonitorSchema['requests']
 
-export async function readOffset(db: Kysely<MonitorSchema>): Promise<number> {
-  const row = await db.selectFrom('ingest').select('journal_offset').executeTakeFirst()
-  return row?.journal_offset ?? 0
+export interface IngestState {
+  /** How far serving's journal has been taken over. */
+  readonly offset: number
+  /** Oldest first. */
+  readonly marks: readonly Mark[]
+  readonly blocked: boolean
+}
+
+export async function readState(db: Kysely<MonitorSchema>): Promise<IngestState> {
+  const row = await db.selectFrom('ingest').select(['journal_offset', 'marks', 'blocked']).executeTakeFirst()
+  return row ? { offset: row.journal_offset, marks: parseMarks(row.marks), blocked: row.blocked === 1 } : { offset: 0, marks: [], blocked: false }
 }
 
 /**
  * Takes over journal records that end at offset `to`, once: of repeated (id, row, model, alias, version) the first is kept, here and across
- * calls. Labels that came before their request are joined. All of it belongs to `trx`, with the offset. Returns false, and changes
- * nothing, where the offset is no longer `from`: another has taken these records over.
+ * calls. Labels that came before their request are joined. All of it belongs to `trx`, with the offset, and the mark of the last line. Returns
+ * false, and changes nothing, where the offset is no longer `from`: another has taken these records over.
  */
-export async function storeRecords(trx: Trx, records: readonly JournalRecord[], from: number, to: number): Promise<boolean> {
+export async function storeRecords(trx: Trx, records: readonly JournalRecord[], from: number, to: number, mark?: Omit<Mark, 'batch'>): Promise<boolean> {
   await holdIngest(trx)
   const state = await trx.selectFrom('ingest').selectAll().where('id', '=', 1).executeTakeFirstOrThrow()
   if (state.journal_offset !== from) return false
@@ -48,15 +57,42 @@ export async function storeRecords(trx: Trx, records: readonly JournalRecord[], 
       inputs.push({ pid: request.pid, columns_id: columnsId, vals: JSON.stringify(Object.values(features)) })
     }
     // An offset in bytes plus a count of lines stays below the next batch's offset, so ordinals ascend through the journal.
-    scores.push({ pid: request.pid, alias: record.alias, version: record.version, answered: answered ? 1 : 0, ordinal: from + i, score: record.score })
+    scores.push({ pid: request.pid, alias: record.alias, version: record.version, answered: answered ? 1 : 0, ordinal: state.ordinal_base + from + i, score: record.score })
   }
   await insertMany(trx, 'requests', fresh)
   for (const { pid, version } of completed) await trx.updateTable('requests').set({ version }).where('pid', '=', pid).execute()
   await insertMany(trx, 'inputs', inputs)
   await insertMany(trx, 'scores', scores)
   await joinEarlierLabels(trx, fresh)
-  await trx.updateTable('ingest').set({ journal_offset: to, next_pid: nextPid }).where('id', '=', 1).execute()
+  const marks = mark === undefined ? state.marks : JSON.stringify(addMark(parseMarks(state.marks), mark))
+  await trx.updateTable('ingest').set({ journal_offset: to, next_pid: nextPid, marks, blocked: 0 }).where('id', '=', 1).execute()
   return true
+}
+
+/**
+ * Takes the journal up again at offset `to`, be it before or behind `from`; of its lines up to there those in `marks` are known. What is read a second
+ * time is known again by its request, so it changes nothing. Returns false, and changes nothing, where the offset is no longer `from`.
+ */
+export async function resumeAt(trx: Trx, from: number, to: number, marks: readonly Mark[]): Promise<boolean> {
+  await holdIngest(trx)
+  const state = await trx.selectFrom('ingest').selectAll().where('id', '=', 1).executeTakeFirstOrThrow()
+  if (state.journal_offset !== from) return false
+  const ordinalBase = state.ordinal_base + Math.max(0, from - to)
+  await trx.updateTable('ingest').set({ journal_offset: to, marks: JSON.stringify(marks), ordinal_base: ordinalBase, blocked: 0 }).where('id', '=', 1).execute()
+  return true
+}
+
+/** Notes whether taking over waits for an operator; returns whether that was not so before. */
+export async function setBlocked(trx: Trx, blocked: boolean): Promise<boolean> {
+  await holdIngest(trx)
+  const value = blocked ? 1 : 0
+  const changed = await trx.updateTable('ingest').set({ blocked: value }).where('id', '=', 1).where('blocked', '!=', value).executeTakeFirst()
+  return changed.numUpdatedRows > 0n
+}
+
+/** Written by this service alone. */
+function parseMarks(json: string): Mark[] {
+  return JSON.parse(json)
 }
 
 /** A value that only stands in for one that the store did not give in time was not observed: it counts as missing. */
