@@ -37,6 +37,12 @@ export interface OutboxPage {
   readonly events: readonly MillraceEvent[]
 }
 
+/** Who made a change, and why; an empty reason where none was given. */
+export interface Authored {
+  actor: string
+  reason: string
+}
+
 export interface EventData {
   'dev.millrace.dataset.versioned': {
     path: string
@@ -56,8 +62,31 @@ export interface EventData {
     violations: readonly { rule: string; count: number; share: number }[]
   }
   'dev.millrace.run.finished': { run_id: string; experiment_id: string; status: string; metrics: Readonly<Record<string, number>> }
-  'dev.millrace.model.created': { model: string }
-  'dev.millrace.model.version.created': { model: string; version: string; run_id: string | null; tags: Readonly<Record<string, string>> }
+  'dev.millrace.model.created': { model: string; tags?: Readonly<Record<string, string>>; description?: string } & Partial<Authored>
+  'dev.millrace.model.renamed': { model: string; previous: string } & Authored
+  'dev.millrace.model.described': { model: string; description: string; previous: string } & Authored
+  /** Its versions and aliases go with it; each alias has told of its own removal before. */
+  'dev.millrace.model.deleted': { model: string; versions: readonly string[] } & Authored
+  /** `previous` is null where the tag was not set. */
+  'dev.millrace.model.tag.set': { model: string; key: string; value: string; previous: string | null } & Authored
+  'dev.millrace.model.tag.deleted': { model: string; key: string; previous: string } & Authored
+  'dev.millrace.model.version.created': {
+    model: string
+    version: string
+    run_id: string | null
+    tags: Readonly<Record<string, string>>
+    source?: string
+    description?: string
+    /** Of the manifest of its files (docs/registry.md); absent where it was not sealed at registration. */
+    digest?: string
+  } & Partial<Authored>
+  /** Its files have a manifest from now on and cannot change. */
+  'dev.millrace.model.version.sealed': { model: string; version: string; digest: string; files: number; size: number } & Authored
+  'dev.millrace.model.version.described': { model: string; version: string; description: string; previous: string } & Authored
+  'dev.millrace.model.version.deleted': { model: string; version: string; run_id: string | null; digest: string | null } & Authored
+  'dev.millrace.model.version.tag.set': { model: string; version: string; key: string; value: string; previous: string | null } & Authored
+  'dev.millrace.model.version.tag.deleted': { model: string; version: string; key: string; previous: string } & Authored
+  'dev.millrace.model.version.stage.changed': { model: string; version: string; stage: string; previous: string } & Authored
   'dev.millrace.model.alias.moved': {
     model: string
     alias: string
@@ -66,7 +95,13 @@ export interface EventData {
     previous: string | null
     actor: string
     reason: string
+    /** Absent: `set` or, where `version` is null, a removal. */
+    kind?: 'rollback'
+    /** What the gate found wanting and `actor` overrode. */
+    overridden?: readonly GateCheck[]
   }
+  /** A policy refused a change. `action` and `resource` as the policy was asked. */
+  'dev.millrace.access.denied': { actor: string; action: string; resource: string; reason: string }
   'dev.millrace.gate.decided': {
     model: string
     version: string

@@ -2,6 +2,8 @@
  * MLflow's REST messages, as its clients read and write them (protobuf's JSON mapping with snake_case names; int64 as numbers).
  * Fields that have no value are absent. Times are milliseconds since 1970.
  */
+import type { GateCheck } from './events.ts'
+
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
 export type LifecycleStage = 'active' | 'deleted'
 export type ViewType = 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL'
@@ -99,6 +101,8 @@ export interface ModelVersion {
   readonly model_id?: string
   readonly run_link?: string
   readonly status: 'READY'
+  /** Of the manifest of its files (docs/registry.md); absent where it is not sealed. */
+  readonly digest?: string
   readonly tags: readonly KeyValue[]
   readonly aliases: readonly string[]
 }
@@ -132,6 +136,9 @@ export interface AliasMove {
   /** Project time, RFC 3339. */
   readonly time: string
   readonly wall_time: string
+  readonly kind: 'set' | 'rollback'
+  /** What the gate found wanting and the actor overrode. */
+  readonly overridden?: readonly GateCheck[]
 }
 
 /** Who moves an alias and why; URL-encoded, so that they may hold any character. */

@@ -54,18 +54,58 @@ const retraining = closed({
   }),
 })
 
+const patterns = (description: string) => Type.Array(Type.String({ minLength: 1 }), { default: ['*'], description })
+
+/** What must hold before an alias of a registered model moves, and who may change the registry. */
+const registry = closed({
+  gates: Type.Array(
+    closed({
+      alias: Type.String({ minLength: 1, description: 'Alias that a version may get only if it passes' }),
+      models: Type.Array(Type.String({ minLength: 1 }), { default: ['*'], description: 'Registered models that the gate is for; * is every one' }),
+      requires: Type.Array(Type.String({ minLength: 1 }), { description: "Conditions in the search language: tags.gate = 'passed', metrics.auc >= 0.7" }),
+    }),
+    { default: [] },
+  ),
+  permissions: closed({
+    roles: Type.Array(closed({ role: Type.String({ minLength: 1 }), actors: Type.Array(Type.String({ minLength: 1 })) }), { default: [], description: 'Who has which role' }),
+    rules: Type.Array(
+      closed({
+        role: Type.String({ minLength: 1, description: 'One of the roles; * is everyone' }),
+        actions: patterns('Actions such as alias.set or version.*'),
+        models: patterns('Names of registered models; * stands for any text'),
+        aliases: patterns('Aliases; other than * the rule is for changes of aliases only'),
+        effect: Type.Union([Type.Literal('allow'), Type.Literal('deny')], { default: 'allow' }),
+      }),
+      { default: [], description: 'In order: the first that fits decides' },
+    ),
+    default: Type.Union([Type.Literal('loopback'), Type.Literal('allow'), Type.Literal('deny')], {
+      default: 'loopback',
+      description: 'Where no rule fits; loopback allows what comes from this machine',
+    }),
+  }),
+})
+
+/** Where webhooks of the model registry may be sent. */
+const webhooks = closed({
+  allow_http: Type.Boolean({ default: false, description: 'http:// too; otherwise https:// only' }),
+  allow_private: Type.Boolean({ default: false, description: 'Loopback, private and link-local addresses too: receivers in the same network' }),
+})
+
 /** millrace.yaml, whole. */
 export const projectConfigSchema = closed({
   ...basePropertiesSchema,
   deployments: Type.Array(deployment, { default: [] }),
   monitors: Type.Array(monitor, { default: [] }),
   retraining: Type.Array(retraining, { default: [] }),
+  webhooks,
+  registry,
 })
 
 export type ProjectConfig = Static<typeof projectConfigSchema>
 export type DeploymentConfig = Static<typeof deployment>
 export type MonitorConfig = Static<typeof monitor>
 export type RetrainingConfig = Static<typeof retraining>
+export type RegistryConfig = Static<typeof registry>
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 

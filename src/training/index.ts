@@ -3,24 +3,29 @@ import type { ServiceDefinition } from '../platform/service/index.ts'
 import { guardRoutes } from './access/index.ts'
 import { artifactRootOf, openArtifacts } from './artifact-store.ts'
 import type { TrainingContext } from './context.ts'
+import { importEndpoints } from './imports/index.ts'
 import { migrations } from './migrations.ts'
 import { registerEndpoints } from './mlflow/routes.ts'
-import { registryEndpoints } from './registry/index.ts'
+import { gatesOf, policyOf, registryEndpoints } from './registry/index.ts'
 import type { TrackingSchema } from './tables.ts'
+import { Seals } from './tracking/artifacts/seals.ts'
 import { ensureDefaultExperiment, registerArtifactStreams, registerProbes, trackingEndpoints } from './tracking/index.ts'
+import { startWebhooks } from './tracking/webhooks/index.ts'
 
 /** Experiments, runs, artifacts and the model registry, over MLflow's REST API. */
 export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> = {
   name: 'tracking',
   longBodies: true,
   migrations,
-  start: async ({ db, outbox, clock, http, config, projectFolder, folder }) => {
-    const context: TrainingContext = { db, outbox, clock, blobs: openArtifacts({ config, projectFolder, folder }), artifactRoot: artifactRootOf(config) }
+  start: async ({ db, outbox, clock, http, log, config, projectFolder, folder }) => {
+    const seals = new Seals(db)
+    const context: TrainingContext = { db, outbox, clock, seals, blobs: seals.guard(openArtifacts({ config, projectFolder, folder })), artifactRoot: artifactRootOf(config) }
     await ensureDefaultExperiment(context)
     guardRoutes(http)
     registerProbes(http)
-    await registerEndpoints(http, [...trackingEndpoints(context), ...registryEndpoints(context)])
+    const webhooks = startWebhooks(context, { allowHttp: config.webhooks.allow_http, allowPrivate: config.webhooks.allow_private }, log)
+    await registerEndpoints(http, [...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
     await registerArtifactStreams(http, context)
-    return { waitingFor: () => Promise.resolve([]), stop: () => Promise.resolve() }
+    return { waitingFor: () => Promise.resolve([]), stop: () => webhooks.stop() }
   },
 }

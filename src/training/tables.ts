@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { EventsSchema } from '../platform/events/outbox.ts'
+import type { WebhookTables } from './tracking/webhooks/tables.ts'
 
 export type LifecycleStage = 'active' | 'deleted'
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
@@ -16,7 +17,7 @@ interface MetricRow {
 }
 
 /** The tables of the tracking service. Times are milliseconds since 1970. */
-export interface TrackingSchema extends EventsSchema {
+export interface TrackingSchema extends EventsSchema, WebhookTables {
   counters: { name: string; value: number }
   experiments: {
     experiment_id: number
@@ -93,7 +94,21 @@ export interface TrackingSchema extends EventsSchema {
     reason: string
     time: number
     wall_time: number
+    kind: 'set' | 'rollback'
+    /** Failed checks of the gate that were overridden, as JSON; null where none were. */
+    overridden: string | null
   }
+  /**
+   * The files of a version as they were when it was sealed: `files` is JSON, `location` the key of their folder in the store. Nothing below a location that has a
+   * row here is written or deleted.
+   */
+  model_manifests: { name: string; version: number; location: string; digest: string; files: string; size: number; sealed_at: number }
+  /** What `millrace import` has copied whole: `fingerprint` of what it was made from, `content` its digest as JSON (transfer/digest.ts). */
+  import_marks: { source: string; kind: string; id: string; fingerprint: string; content: string }
+  /** Since when a run, a logged model or an experiment is deleted. */
+  deletions: { kind: 'run' | 'logged_model' | 'experiment'; id: string; time: number }
+  /** What is being removed for good: it cannot be restored any more, and its files below `artifact_key` (null: not with the server) go with it. */
+  purges: { kind: 'run' | 'logged_model' | 'experiment'; id: string; artifact_key: string | null; time: number }
 }
 
 /** A connection outside or inside a transaction. */

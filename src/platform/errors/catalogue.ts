@@ -55,6 +55,8 @@ export const ERROR_CATALOGUE = {
   DATA_NOT_FOUND: { status: 404, exit: 66, title: 'There is no data by that name' },
   DATA_UNREADABLE: { status: 422, exit: 65, title: 'The data cannot be read as what it claims to be' },
   // tracking and registry
+  ARTIFACT_SEALED: { status: 403, exit: 77, title: 'The files belong to a registered version and cannot change' },
+  GATE_NOT_PASSED: { status: 409, exit: 65, title: 'The version does not pass the gate of the alias' },
   ALIAS_NOT_FOUND: { status: 404, exit: 66, title: 'The model has no alias by that name' },
   SEARCH_INVALID: { status: 400, exit: 65, title: 'A filter, an order or a page token of a search is malformed' },
   // data versions and pipelines

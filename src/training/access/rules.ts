@@ -56,6 +56,19 @@ const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
   ['read', 'models', ['GET get', 'GET get-download-uri', 'GET search'].map(below(`${MLFLOW}/model-versions`))],
   ['write', 'models', ['POST create', 'PATCH update', 'POST transition-stage', 'DELETE delete', 'POST set-tag', 'DELETE delete-tag'].map(below(`${MLFLOW}/model-versions`))],
   ['read', 'models', ['GET alias-history', 'GET champion-at'].map(below(`${MILLRACE}/registered-models`))],
+  ['read', 'models', ['history', 'champion', 'lineage', 'diff', 'manifest', 'verify', 'gates'].map((name) => `GET ${MILLRACE}/registry/${name}`)],
+  ['write', 'models', ['seal', 'rollback'].map((name) => `POST ${MILLRACE}/registry/${name}`)],
+  ['read', 'webhooks', [`GET ${MLFLOW}/webhooks`, `GET ${MLFLOW}/webhooks/:webhook_id`, `GET ${MILLRACE}/webhooks/:webhook_id/deliveries`]],
+  [
+    'write',
+    'webhooks',
+    [
+      `POST ${MLFLOW}/webhooks`,
+      ...['PATCH :webhook_id', 'DELETE :webhook_id', 'POST :webhook_id/test'].map(below(`${MLFLOW}/webhooks`)),
+      `POST ${MILLRACE}/webhooks/:webhook_id/deliveries/:delivery_id/redeliver`,
+    ],
+  ],
+  ['operate', 'service', ['experiment', 'runs', 'metrics', 'logged-models', 'registered-model', 'marks', 'find-marks'].map((name) => `POST ${MILLRACE}/import/${name}`)],
   ['read', 'service', LEFT_OUT.flatMap(({ path }) => LEFT_OUT_METHODS.map((method) => `${method} ${path}`))],
 ]
 

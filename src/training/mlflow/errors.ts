@@ -6,6 +6,7 @@ export interface MlflowError {
   readonly message: string
   /** Ours, for our own client; MLflow's ignore it. */
   readonly code: ErrorCode
+  readonly details?: unknown
 }
 
 /** Our codes in MLflow's words, with the status that MLflow gives the word (mlflow/exceptions.py, ERROR_CODE_TO_HTTP_STATUS) unless ours is more exact. */
@@ -21,6 +22,8 @@ const IN_MLFLOW: Partial<Record<ErrorCode, readonly [string, number]>> = {
   ALREADY_EXISTS: ['RESOURCE_ALREADY_EXISTS', 400],
   CONFLICT: ['RESOURCE_CONFLICT', 409],
   HOST_NOT_ALLOWED: ['PERMISSION_DENIED', 403],
+  ARTIFACT_SEALED: ['PERMISSION_DENIED', 403],
+  GATE_NOT_PASSED: ['RESOURCE_CONFLICT', 409],
   ACCESS_DENIED: ['PERMISSION_DENIED', 403],
   NOT_IMPLEMENTED: ['NOT_IMPLEMENTED', 501],
   UNAVAILABLE: ['TEMPORARILY_UNAVAILABLE', 503],
@@ -32,7 +35,7 @@ const IN_MLFLOW: Partial<Record<ErrorCode, readonly [string, number]>> = {
 export function toMlflowError(error: MillraceError, requestId: string): { readonly status: number; readonly body: MlflowError } {
   const [code, status] = IN_MLFLOW[error.code] ?? ['INTERNAL_ERROR', error.status]
   const message = error.code === 'INTERNAL' ? `${ERROR_CATALOGUE.INTERNAL.title}. Request ${requestId}.` : error.message
-  return { status, body: { error_code: code, message, code: error.code } }
+  return { status, body: { error_code: code, message, code: error.code, ...(error.details === undefined ? {} : { details: error.details }) } }
 }
 
 /** Errors that Fastify itself raises while it reads a request, in our codes. */

@@ -1,24 +1,20 @@
 import type { Transaction } from 'kysely'
+import type { GateCheck } from '../../api/events.ts'
 import type { AliasMove, ModelVersion } from '../../api/tracking.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
-import type { TrainingContext } from '../context.ts'
 import { invalid } from '../mlflow/errors.ts'
 import { LIMITS, checkLength } from '../mlflow/limits.ts'
 import type { TrackingSchema } from '../tables.ts'
-import { emitAliasMoved } from './events.ts'
+import { authorize } from './access.ts'
+import { type Caller, UNKNOWN_ACTOR } from './caller.ts'
+import type { RegistryContext } from './context.ts'
+import { emit, versionText } from './events.ts'
+import { checkGates } from './gates.ts'
 import { presentVersions } from './present.ts'
-import { requireModel, requireVersion } from './require.ts'
+import { lockModel, requireModel, requireVersion } from './require.ts'
+import { sealIfUnsealed } from './seal.ts'
 import * as store from './store.ts'
 
-/** Who asks, why, and at which project time. */
-export interface Mover {
-  /** undefined: the version's tag `millrace.actor` says, or nobody does. */
-  readonly actor: string | undefined
-  readonly reason: string | undefined
-  readonly time: number
-}
-
-export const UNKNOWN_ACTOR = 'anonymous'
 const ACTOR_TAG = 'millrace.actor'
 const REASON_TAG = 'millrace.reason'
 
@@ -29,47 +25,101 @@ export interface AliasChange {
   readonly expected: number | null | undefined
 }
 
-/** Moves the alias, keeps the move in the history and tells of it, all in one transaction. To the version where it is already: nothing happens. */
-export async function setAlias(context: TrainingContext, change: AliasChange, version: number, by: Mover): Promise<void> {
-  checkAlias(change.alias)
+interface Promotion {
+  readonly change: AliasChange
+  readonly version: number
+  /** Go on though the gate refuses; the caller must say why. */
+  readonly override: boolean
+}
+
+/**
+ * Moves the alias, keeps the move in the history and tells of it, all in one transaction. To the version where it is already: nothing happens.
+ * A gate of the alias that the version does not pass refuses it (GATE_NOT_PASSED, with the checks in the details).
+ */
+export async function setAlias(context: RegistryContext, { change, version, override }: Promotion, by: Caller): Promise<void> {
+  const { model, alias } = change
+  checkAlias(alias)
+  if (override && !by.reason?.trim()) throw invalid('To override a gate, say why: the header x-millrace-reason is empty')
+  authorize(context, by, 'alias.set', { model, alias, version })
+  // What an alias names can be verified. A version without files, or with files elsewhere, stays as it is.
+  await sealIfUnsealed(context, model, version, by)
   await context.db.transaction(async (trx) => {
-    await requireModel(trx, change.model, context.clock.wall().getTime())
-    await requireVersion(trx, change.model, version)
-    await moveAlias(trx, context, change, version, by)
+    await lockModel(trx, model)
+    const row = await requireVersion(trx, model, version)
+    const previous = await startOfMove(trx, change, version)
+    if (previous === version) return
+    const overridden = (await checkGates(trx, context.gates, alias, row)).filter(({ passed }) => !passed)
+    if (overridden.length > 0) {
+      if (!override) throw gateError(row, alias, overridden)
+      authorize(context, by, 'alias.override', { model, alias, version })
+    }
+    await recordMove(trx, context, { model, alias, version, previous, kind: 'set', overridden }, by)
   })
 }
 
 /** Removing an alias that is not there is no error, as in MLflow. */
-export async function deleteAlias(context: TrainingContext, change: AliasChange, by: Mover): Promise<void> {
+export async function deleteAlias(context: RegistryContext, change: AliasChange, by: Caller): Promise<void> {
+  if (change.alias === '') throw invalid('Registered model alias name cannot be empty.')
+  authorize(context, by, 'alias.delete', { model: change.model, alias: change.alias })
   await context.db.transaction(async (trx) => {
-    await requireModel(trx, change.model, context.clock.wall().getTime())
-    await moveAlias(trx, context, change, null, by)
+    await lockModel(trx, change.model)
+    await removeAlias(trx, context, change, by)
   })
 }
 
 /** The caller holds the model's lock. */
-export async function moveAlias(trx: Transaction<TrackingSchema>, { outbox, clock }: TrainingContext, change: AliasChange, version: number | null, by: Mover): Promise<void> {
-  const { model, alias, expected } = change
+export async function removeAlias(trx: Transaction<TrackingSchema>, context: RegistryContext, change: AliasChange, by: Caller): Promise<void> {
+  const { model, alias } = change
+  const previous = await startOfMove(trx, change, null)
+  if (previous === null) return
+  authorize(context, by, 'alias.delete', { model, alias, version: previous })
+  await recordMove(trx, context, { model, alias, version: null, previous, kind: 'set', overridden: [] }, by)
+}
+
+/** Where the alias is now, if the caller may move it from there to `version`. */
+async function startOfMove(trx: Transaction<TrackingSchema>, { model, alias, expected }: AliasChange, version: number | null): Promise<number | null> {
   const previous = (await store.findAlias(trx, model, alias)) ?? null
   // Before `expected`: a caller who moved it and did not hear so repeats the same request.
-  if (previous === version) return
-  if (expected !== undefined && expected !== previous) {
-    const at = (number: number | null) => (number === null ? 'at no version' : `at version ${number}`)
-    throw new MillraceError('CONFLICT', `alias ${alias} of ${model} is ${at(previous)}, expected it ${at(expected)}`, {
-      details: { version: previous === null ? null : String(previous) },
-    })
-  }
-  const tags = version === null ? [] : await store.versionTags(trx, model, version)
+  if (previous !== version && expected !== undefined && expected !== previous) throw movedMeanwhile(model, alias, previous, expected)
+  return previous
+}
+
+export interface Move {
+  readonly model: string
+  readonly alias: string
+  readonly version: number | null
+  readonly previous: number | null
+  readonly kind: 'set' | 'rollback'
+  readonly overridden: readonly GateCheck[]
+}
+
+/** The caller holds the model's lock. Returns the number of the move in the model's history. */
+export async function recordMove(trx: Transaction<TrackingSchema>, { outbox, clock }: RegistryContext, move: Move, by: Caller): Promise<number> {
+  const { model, alias, version, previous, kind, overridden } = move
+  const tags = version === null || kind === 'rollback' ? [] : await store.versionTags(trx, model, version)
   const tag = (key: string) => tags.find((one) => one.key === key)?.value
   const actor = by.actor ?? tag(ACTOR_TAG) ?? UNKNOWN_ACTOR
   const reason = by.reason ?? tag(REASON_TAG) ?? ''
   await store.putAlias(trx, model, alias, version)
-  await store.appendHistory(trx, { name: model, alias, version, previous, actor, reason, time: by.time, wall_time: clock.wall().getTime() })
-  await emitAliasMoved(trx, outbox, { model, alias, version, previous, actor, reason })
+  const failed = overridden.length === 0 ? null : JSON.stringify(overridden)
+  const seq = await store.appendHistory(trx, { name: model, alias, version, previous, actor, reason, time: by.time, wall_time: clock.wall().getTime(), kind, overridden: failed })
+  const told = { model, alias, version: versionText(version), previous: versionText(previous), ...(kind === 'rollback' ? { kind } : {}), ...(failed === null ? {} : { overridden }) }
+  await emit(trx, outbox, 'dev.millrace.model.alias.moved', told, { ...by, actor, reason })
+  return seq
+}
+
+export function movedMeanwhile(model: string, alias: string, found: number | null, expected: number | null): MillraceError {
+  const at = (number: number | null) => (number === null ? 'at no version' : `at version ${number}`)
+  return new MillraceError('CONFLICT', `alias ${alias} of ${model} is ${at(found)}, expected it ${at(expected)}`, { details: { version: versionText(found) } })
+}
+
+function gateError({ name, version }: store.VersionRow, alias: string, failed: readonly GateCheck[]): MillraceError {
+  const reasons = failed.map(({ rule, value }) => `${rule} (found ${JSON.stringify(value)})`).join('; ')
+  return new MillraceError('GATE_NOT_PASSED', `version ${version} of ${name} does not pass the gate of the alias ${alias}: expected ${reasons}`, { details: { checks: failed } })
 }
 
 /** `latest` is the newest version, whatever its stage. */
-export async function getByAlias({ db }: TrainingContext, model: string, alias: string): Promise<ModelVersion> {
+export async function getByAlias({ db }: RegistryContext, model: string, alias: string): Promise<ModelVersion> {
   const row = await requireModel(db.kysely, model)
   if (alias.toLowerCase() === 'latest') {
     const latest = await store.newestVersion(db.kysely, row.name)
@@ -81,31 +131,33 @@ export async function getByAlias({ db }: TrainingContext, model: string, alias: 
   return presentOne(db.kysely, await requireVersion(db.kysely, model, version))
 }
 
-export async function aliasHistory({ db }: TrainingContext, model: string, alias: string | undefined): Promise<readonly AliasMove[]> {
+export async function aliasHistory({ db }: RegistryContext, model: string, alias: string | undefined): Promise<readonly AliasMove[]> {
   const rows = await store.readHistory(db.kysely, model, alias)
   if (rows.length === 0) await requireModel(db.kysely, model)
   return rows.map(presentMove)
 }
 
 /** The move after which the alias stood as it did at `time`; its version is null where the alias had been removed. */
-export async function moveAt({ db }: TrainingContext, model: string, alias: string, time: number): Promise<AliasMove> {
+export async function moveAt({ db }: RegistryContext, model: string, alias: string, time: number): Promise<AliasMove> {
   const row = await store.moveAt(db.kysely, model, alias, time)
   if (row === undefined) throw new MillraceError('NOT_FOUND', `model ${model} had no alias ${alias} at ${new Date(time).toISOString()}`)
   return presentMove(row)
 }
 
-function presentMove(row: Awaited<ReturnType<typeof store.readHistory>>[number]): AliasMove {
-  const text = (number: number | null) => (number === null ? null : String(number))
+export function presentMove(row: store.HistoryRow): AliasMove {
+  const overridden: readonly GateCheck[] = row.overridden === null ? [] : JSON.parse(row.overridden)
   return {
     model: row.name,
     seq: row.seq,
     alias: row.alias,
-    version: text(row.version),
-    previous: text(row.previous),
+    version: versionText(row.version),
+    previous: versionText(row.previous),
     actor: row.actor,
     reason: row.reason,
     time: new Date(row.time).toISOString(),
     wall_time: new Date(row.wall_time).toISOString(),
+    kind: row.kind,
+    ...(overridden.length === 0 ? {} : { overridden }),
   }
 }
 
@@ -115,7 +167,7 @@ async function presentOne(db: Parameters<typeof presentVersions>[0], row: store.
   return version
 }
 
-function checkAlias(alias: string): void {
+export function checkAlias(alias: string): void {
   if (alias === '') throw invalid('Registered model alias name cannot be empty.')
   if (!/^[\w-]+$/.test(alias)) throw invalid(`Invalid alias name: '${alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-).`)
   checkLength(alias, LIMITS.alias, 'alias')

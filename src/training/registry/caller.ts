@@ -3,11 +3,33 @@ import { ACTOR_HEADER, REASON_HEADER, TIME_HEADER } from '../../api/tracking.ts'
 import type { Clock } from '../../platform/clock/index.ts'
 import { invalid } from '../mlflow/errors.ts'
 import { LIMITS, checkLength } from '../mlflow/limits.ts'
-import type { Mover } from './aliases.ts'
 
-/** Who moves an alias, why and when, as the request's headers say. A simulated clock lets a request carry its own moment. */
-export function moverOf(request: FastifyRequest, clock: Clock): Mover {
-  return { actor: header(request, ACTOR_HEADER), reason: header(request, REASON_HEADER), time: momentOf(request, clock) }
+/** Who asks for a change, why, when and from where, as the request says. */
+export interface Caller {
+  /** As the caller names itself; undefined where it does not. */
+  readonly actor: string | undefined
+  readonly reason: string | undefined
+  /** Project time, milliseconds. */
+  readonly time: number
+  /** Address that the request came from. */
+  readonly remote: string
+}
+
+export const UNKNOWN_ACTOR = 'anonymous'
+
+/** A simulated clock lets a request carry its own moment. */
+export function callerOf(request: FastifyRequest, clock: Clock): Caller {
+  return {
+    actor: header(request, ACTOR_HEADER) ?? basicUser(request),
+    reason: header(request, REASON_HEADER),
+    time: momentOf(request, clock),
+    remote: request.ip,
+  }
+}
+
+/** What every event of a change says. */
+export function author({ actor, reason }: Caller): { readonly actor: string; readonly reason: string } {
+  return { actor: actor ?? UNKNOWN_ACTOR, reason: reason ?? '' }
 }
 
 function header(request: FastifyRequest, name: string): string | undefined {
@@ -21,6 +43,14 @@ function header(request: FastifyRequest, name: string): string | undefined {
     if (error instanceof URIError) throw invalid(`${name}: expected URL-encoded text, found ${JSON.stringify(value.slice(0, 100))}`)
     throw error
   }
+}
+
+/** MLflow's clients send MLFLOW_TRACKING_USERNAME this way: so an unmodified client can say who it is. Nobody has checked the password. */
+function basicUser(request: FastifyRequest): string | undefined {
+  const [, encoded] = /^Basic ([A-Za-z0-9+/]+=*)$/i.exec(request.headers.authorization ?? '') ?? []
+  if (encoded === undefined) return undefined
+  const [user] = Buffer.from(encoded, 'base64').toString('utf8').split(':')
+  return user === undefined || user === '' || user.length > LIMITS.key ? undefined : user
 }
 
 function momentOf(request: FastifyRequest, clock: Clock): number {

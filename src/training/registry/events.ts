@@ -1,35 +1,22 @@
 import type { Transaction } from 'kysely'
-import type { KeyValue } from '../../api/tracking.ts'
+import type { Authored, EventData, EventType } from '../../api/events.ts'
 import type { Outbox } from '../../platform/events/outbox.ts'
 import { eventsIn } from '../events.ts'
 import type { TrackingSchema } from '../tables.ts'
-import type { VersionRow } from './store.ts'
+import { type Caller, author } from './caller.ts'
 
-type Trx = Transaction<TrackingSchema>
+/** What the registry tells of. The event log is its audit: every change writes one of these in its own transaction, and what changes nothing writes none. */
+export type RegistryEvent = Extract<EventType, `dev.millrace.model.${string}`>
 
-export async function emitModelCreated(trx: Trx, outbox: Outbox, model: string): Promise<void> {
-  await outbox.emit(eventsIn(trx), 'dev.millrace.model.created', model, { model })
+/** Tells of a change of `data.model`, by `by`. */
+export async function emit<T extends RegistryEvent>(trx: Transaction<TrackingSchema>, outbox: Outbox, type: T, data: Omit<EventData[T], keyof Authored>, by: Caller): Promise<void> {
+  const whole: EventData[RegistryEvent] = { ...data, ...author(by) } as EventData[T]
+  await outbox.emit(eventsIn(trx), type, whole.model, whole as EventData[T])
 }
 
-export async function emitVersionCreated(trx: Trx, outbox: Outbox, row: VersionRow, tags: readonly KeyValue[]): Promise<void> {
-  await outbox.emit(eventsIn(trx), 'dev.millrace.model.version.created', row.name, {
-    model: row.name,
-    version: String(row.version),
-    run_id: row.run_id,
-    tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
-  })
-}
-
-export interface AliasMoved {
-  readonly model: string
-  readonly alias: string
-  readonly version: number | null
-  readonly previous: number | null
-  readonly actor: string
-  readonly reason: string
-}
-
-export async function emitAliasMoved(trx: Trx, outbox: Outbox, { version, previous, ...move }: AliasMoved): Promise<void> {
-  const text = (number: number | null) => (number === null ? null : String(number))
-  await outbox.emit(eventsIn(trx), 'dev.millrace.model.alias.moved', move.model, { ...move, version: text(version), previous: text(previous) })
+/** A version's number as clients know it. */
+export function versionText(number: number): string
+export function versionText(number: number | null): string | null
+export function versionText(number: number | null): string | null {
+  return number === null ? null : String(number)
 }

@@ -15,10 +15,14 @@ export async function presentVersions(db: Queries, rows: readonly VersionRow[]):
     ),
   )
   const aliases = await inChunks(names, (chunk) => listAliases(db, chunk))
+  const manifests = await inChunks(names, (chunk) =>
+    inChunks(numbers, (versions) => db.selectFrom('model_manifests').select(['name', 'version', 'digest']).where('name', 'in', chunk).where('version', 'in', versions).execute()),
+  )
+  const digestOf = new Map(manifests.map((row) => [versionKey(row), row.digest]))
   const tagsOf = groupBy(tags, versionKey)
   const aliasesOf = groupBy(aliases, versionKey)
   return rows.map((row): ModelVersion => {
-    const optional = { description: row.description, run_id: row.run_id, model_id: row.model_id, run_link: row.run_link }
+    const optional = { description: row.description, run_id: row.run_id, model_id: row.model_id, run_link: row.run_link, digest: digestOf.get(versionKey(row)) ?? null }
     const present = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null && value !== ''))
     return {
       name: row.name,

@@ -4,11 +4,13 @@ import { LIMITS, checkKey, checkLength } from '../mlflow/limits.ts'
 import type { Queries } from '../tables.ts'
 import * as store from './store.ts'
 
-/** With `lockAt`, locks the model and notes the change at that time; see `lockModel`. */
-export async function requireModel(db: Queries, name: string, lockAt?: number): Promise<store.ModelRow> {
-  const row = lockAt === undefined ? await store.findModel(db, name) : await store.lockModel(db, name, lockAt)
-  if (row === undefined) throw new MillraceError('NOT_FOUND', `Registered Model with name=${name} not found`)
-  return row
+export async function requireModel(db: Queries, name: string): Promise<store.ModelRow> {
+  return found(await store.findModel(db, name), name)
+}
+
+/** Makes concurrent changes of the same model wait until this transaction ends: every change of a model, its versions and its aliases begins with it. */
+export async function lockModel(trx: Queries, name: string): Promise<store.ModelRow> {
+  return found(await store.lockModel(trx, name), name)
 }
 
 export async function requireVersion(db: Queries, name: string, version: number): Promise<store.VersionRow> {
@@ -22,4 +24,9 @@ export function checkRegistryTags(tags: readonly KeyValue[]): void {
     checkKey(key, 'key')
     checkLength(value, LIMITS.registryTagValue, 'value')
   }
+}
+
+function found(row: store.ModelRow | undefined, name: string): store.ModelRow {
+  if (row === undefined) throw new MillraceError('NOT_FOUND', `Registered Model with name=${name} not found`)
+  return row
 }

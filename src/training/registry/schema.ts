@@ -39,7 +39,17 @@ export const setAlias = Type.Object({
   alias: text,
   version,
   expected_version: Type.Optional(Type.Union([text, Type.Integer()], { description: 'Move only if the alias is at this version now; empty: only if there is no such alias' })),
+  override_gate: Type.Optional(Type.Boolean({ description: 'Go on though a gate refuses; x-millrace-reason must say why, and the history keeps it' })),
 })
 export const deleteAlias = Type.Object({ name: text, alias: text, expected_version: Type.Optional(version) })
 export const aliasHistory = Type.Object({ name: text, alias: Type.Optional(text) })
 export const championAt = Type.Object({ name: text, alias: Type.Optional(text), time: Type.Optional(text) })
+
+export const rollback = Type.Object({
+  name: text,
+  alias: Type.Optional(text),
+  expected_version: Type.Optional(Type.Union([text, Type.Integer()], { description: 'Go back only if the alias is at this version now' })),
+  to_version: Type.Optional(Type.Union([text, Type.Integer()], { description: 'A version that held the alias before; else the last that did' })),
+})
+export const diff = Type.Object({ name: text, version, other_name: Type.Optional(text), other_version: version })
+export const gateOutcome = Type.Object({ name: text, version, alias: Type.Optional(text) })

@@ -15,12 +15,9 @@ export function findModel(db: Queries, name: string): Promise<ModelRow | undefin
   return db.selectFrom('registered_models').selectAll().where('name', '=', name).executeTakeFirst()
 }
 
-/**
- * Notes a change of the model, and makes concurrent changes of the same one wait until this transaction ends: every change of a model, its versions
- * and its aliases begins with it. undefined where there is no such model.
- */
-export function lockModel(trx: Queries, name: string, now: number): Promise<ModelRow | undefined> {
-  return trx.updateTable('registered_models').set({ last_update_time: now }).where('name', '=', name).returningAll().executeTakeFirst()
+/** See `lockModel` of require.ts. undefined where there is no such model. */
+export function lockModel(trx: Queries, name: string): Promise<ModelRow | undefined> {
+  return trx.updateTable('registered_models').set((e) => ({ name: e.ref('name') })).where('name', '=', name).returningAll().executeTakeFirst()
 }
 
 export async function updateModel(trx: Queries, name: string, change: Updateable<TrackingSchema['registered_models']>): Promise<void> {
@@ -44,13 +41,17 @@ export async function upsertModelTags(trx: Queries, name: string, tags: readonly
   }
 }
 
+export function modelTag(db: Queries, name: string, key: string): Promise<KeyValue | undefined> {
+  return db.selectFrom('registered_model_tags').select(['key', 'value']).where('name', '=', name).where('key', '=', key).executeTakeFirst()
+}
+
 export async function deleteModelTag(trx: Queries, name: string, key: string): Promise<void> {
   await trx.deleteFrom('registered_model_tags').where('name', '=', name).where('key', '=', key).execute()
 }
 
 export async function insertVersion(trx: Queries, row: VersionRow): Promise<void> {
   await trx.insertInto('model_versions').values(row).execute()
-  await trx.updateTable('registered_models').set({ last_version: row.version }).where('name', '=', row.name).execute()
+  await trx.updateTable('registered_models').set({ last_version: row.version, last_update_time: row.creation_time }).where('name', '=', row.name).execute()
 }
 
 export function findVersion(db: Queries, name: string, version: number): Promise<VersionRow | undefined> {
@@ -67,18 +68,22 @@ export function versionsOf(db: Queries, modelId: string) {
   return db.selectFrom('model_versions').select(['name', 'version']).where('model_id', '=', modelId).orderBy('creation_time').orderBy('version').execute()
 }
 
+/** Versions that were made as copies of this one. */
+export function copiesOf(db: Queries, name: string, version: number) {
+  return db.selectFrom('model_versions').select(['name', 'version']).where('source', '=', `models:/${name}/${version}`).orderBy('creation_time').orderBy('name').orderBy('version').execute()
+}
+
 export async function updateVersion(trx: Queries, name: string, version: number, change: Updateable<TrackingSchema['model_versions']>): Promise<void> {
   await trx.updateTable('model_versions').set(change).where('name', '=', name).where('version', '=', version).execute()
 }
 
-export async function archiveOthers(trx: Queries, name: string, version: number, stage: string, now: number): Promise<void> {
-  await trx
-    .updateTable('model_versions')
-    .set({ stage: 'Archived', last_update_time: now })
-    .where('name', '=', name)
-    .where('version', '<>', version)
-    .where('stage', '=', stage)
-    .execute()
+/** The other versions that are in the stage. */
+export function othersInStage(db: Queries, name: string, version: number, stage: string): Promise<readonly VersionRow[]> {
+  return db.selectFrom('model_versions').selectAll().where('name', '=', name).where('version', '<>', version).where('stage', '=', stage).orderBy('version').execute()
+}
+
+export function versionNumbers(db: Queries, name: string): Promise<readonly { readonly version: number; readonly creation_time: number }[]> {
+  return db.selectFrom('model_versions').select(['version', 'creation_time']).where('name', '=', name).orderBy('version').execute()
 }
 
 export async function deleteVersion(trx: Queries, name: string, version: number): Promise<void> {
@@ -93,6 +98,10 @@ export async function upsertVersionTags(trx: Queries, name: string, version: num
       .onConflict((c) => c.columns(['name', 'version', 'key']).doUpdateSet({ value }))
       .execute()
   }
+}
+
+export function versionTag(db: Queries, name: string, version: number, key: string): Promise<KeyValue | undefined> {
+  return db.selectFrom('model_version_tags').select(['key', 'value']).where('name', '=', name).where('version', '=', version).where('key', '=', key).executeTakeFirst()
 }
 
 export function versionTags(db: Queries, name: string, version: number): Promise<readonly KeyValue[]> {
@@ -139,16 +148,18 @@ export async function putAlias(trx: Queries, name: string, alias: string, versio
   else await trx.insertInto('aliases').values({ name, alias, version }).onConflict((c) => c.columns(['name', 'alias']).doUpdateSet({ version })).execute()
 }
 
-type HistoryRow = Selectable<TrackingSchema['alias_history']>
+export type HistoryRow = Selectable<TrackingSchema['alias_history']>
 
-/** The caller holds the model's lock, so `seq` has neither gap nor double. */
-export async function appendHistory(trx: Queries, row: Omit<HistoryRow, 'seq'>): Promise<void> {
+/** The caller holds the model's lock, so `seq`, which it returns, has neither gap nor double. */
+export async function appendHistory(trx: Queries, row: Omit<HistoryRow, 'seq'>): Promise<number> {
   const { last } = await trx
     .selectFrom('alias_history')
     .select((e) => e.fn.max('seq').as('last'))
     .where('name', '=', row.name)
     .executeTakeFirstOrThrow()
-  await trx.insertInto('alias_history').values({ ...row, seq: Number(last ?? 0) + 1 }).execute()
+  const seq = Number(last ?? 0) + 1
+  await trx.insertInto('alias_history').values({ ...row, seq }).execute()
+  return seq
 }
 
 export function readHistory(db: Queries, name: string, alias: string | undefined): Promise<readonly HistoryRow[]> {

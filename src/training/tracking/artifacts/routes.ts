@@ -72,7 +72,7 @@ export async function registerArtifactStreams(http: HttpServer, context: Trainin
       const path = required(request, 'path')
       const version = required(request, 'version')
       if (!/^\d{1,15}$/.test(version)) throw invalid("Parameter 'version' must be an integer")
-      const root = await downloadUri(context, required(request, 'name'), Number(version))
+      const root = await downloadUri(context.db.kysely, required(request, 'name'), Number(version))
       return sendArtifact(reply, path, await readBelow(blobs, root, path))
     })
     done()
