@@ -19,6 +19,8 @@ export const COMMANDS = {
   executions: () => import('./executions.ts'),
   track: () => import('./track.ts'),
   events: () => import('./events.ts'),
+  status: () => import('./status.ts'),
+  clock: () => import('./clock.ts'),
 } as const satisfies Record<string, () => Promise<CommandModule>>
 
 export type CommandName = keyof typeof COMMANDS

@@ -13,7 +13,7 @@ export interface TimeDriver {
 }
 
 /** The one that drives project time. No answer within `patienceMs` of any change throws TIMEOUT with what is being waited for. */
-export function timeDriver(peers: Peers, patienceMs = 900_000): TimeDriver {
+export function timeDriver(peers: Pick<Peers, 'control' | 'events'>, patienceMs = 900_000): TimeDriver {
   const settle = async (waiting: (what: string) => void = () => undefined): Promise<void> => {
     const deadline = Date.now() + patienceMs
     let calm: number | undefined
