@@ -74,6 +74,12 @@ POST 2.0/mlflow/runs/log-parameter
 POST 2.0/mlflow/runs/outputs
 POST 2.0/mlflow/runs/set-tag
 POST 2.0/mlflow/runs/delete-tag
+GET 2.0/mlflow/webhooks
+POST 2.0/mlflow/webhooks
+GET 2.0/mlflow/webhooks/1
+PATCH 2.0/mlflow/webhooks/1
+DELETE 2.0/mlflow/webhooks/1
+POST 2.0/mlflow/webhooks/1/test
 GET 3.0/mlflow/server-info
 `.trim().split('\n')
 

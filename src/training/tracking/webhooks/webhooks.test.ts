@@ -1,0 +1,4 @@
+import { withService } from '../../testing.ts'
+import { webhookStories } from './stories.ts'
+
+webhookStories(withService())
