@@ -20,7 +20,8 @@ export interface StoredFile {
 const PROXY = '/api/2.0/mlflow-artifacts/artifacts'
 const LIST = '/api/2.0/mlflow/artifacts/list'
 /** Large files on slow disks; the server reads and writes them as they come. */
-const TRANSFER_TIMEOUT_MS = 600_000
+const UPLOAD_TIMEOUT_MS = 600_000
+const DOWNLOAD_SILENCE_MS = 60_000
 const KNOWN_RUNS = 1000
 
 /** Files of runs, and of locations of the server's own scheme `mlflow-artifacts:/…`. Paths are relative, with `/`. */
@@ -38,11 +39,11 @@ export function artifactsClient(transport: Transport) {
   const write = async (uri: string, content: ArtifactContent): Promise<void> => {
     await transport.json('PUT', `${PROXY}/${encodePath(keyOf(uri))}`, {
       body: content,
-      timeoutMs: TRANSFER_TIMEOUT_MS,
+      timeoutMs: UPLOAD_TIMEOUT_MS,
       headers: { 'content-type': 'application/octet-stream' },
     })
   }
-  const read = (uri: string): Promise<Response> => transport.raw('GET', `${PROXY}/${encodePath(keyOf(uri))}`, { timeoutMs: TRANSFER_TIMEOUT_MS })
+  const read = (uri: string): Promise<Response> => transport.raw('GET', `${PROXY}/${encodePath(keyOf(uri))}`, { silenceMs: DOWNLOAD_SILENCE_MS })
   /** Names right below the location. */
   const list = async (uri: string): Promise<readonly FileInfo[]> =>
     (await transport.json<{ files?: readonly FileInfo[] }>('GET', PROXY, { query: { path: keyOf(uri) } })).files ?? []

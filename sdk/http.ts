@@ -32,6 +32,11 @@ export interface RequestOptions extends TransportOptions {
   /** Bytes, text, a Blob and a stream go as they are, anything else as JSON. A stream can be read only once, so a request with one is never retried. */
   readonly body?: unknown
   readonly signal?: AbortSignal
+  /**
+   * Milliseconds without a byte, of the answer's head or of its body, after which the request is given up (UND_ERR_HEADERS_TIMEOUT, UND_ERR_BODY_TIMEOUT). It
+   * takes the place of `timeoutMs`: a large file over a slow line may take as long as it takes. A caller that reads slowly is not silence.
+   */
+  readonly silenceMs?: number
 }
 
 export interface Transport {
@@ -55,9 +60,9 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
   const base = baseUrl.replace(/\/+$/, '')
 
   const once = async (method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> => {
-    const { body, query } = options
+    const { body, query, silenceMs } = options
     const raw = rawBody(body)
-    const timeout = AbortSignal.timeout(options.timeoutMs ?? defaults.timeoutMs ?? 30_000)
+    const limit = silenceMs === undefined ? [AbortSignal.timeout(options.timeoutMs ?? defaults.timeoutMs ?? 30_000)] : []
     const response = await request(`${base}${path}${query ? queryString(query) : ''}`, {
       method: method as Dispatcher.HttpMethod,
       headers: {
@@ -67,7 +72,8 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
         ...options.headers,
       },
       ...(body === undefined ? {} : { body: raw ?? JSON.stringify(body) }),
-      signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
+      ...(silenceMs === undefined ? {} : { headersTimeout: silenceMs, bodyTimeout: silenceMs }),
+      signal: AbortSignal.any([...limit, ...(options.signal ? [options.signal] : [])]),
       dispatcher: agent,
     })
     if (response.statusCode < 200 || response.statusCode > 299) throw apiError(response.statusCode, await response.body.text())

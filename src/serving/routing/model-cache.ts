@@ -33,15 +33,15 @@ export class ModelCache {
     }
   }
 
-  /** The folder of a version, downloaded if it is not here. */
-  async ensure(model: string, found: VersionFound): Promise<string> {
+  /** The folder of a version, downloaded if it is not here, until `stop` aborts. */
+  async ensure(model: string, found: VersionFound, stop: AbortSignal): Promise<string> {
     const present = this.find(model, found)
     if (present !== null) return present
     const folder = this.#folderOf(model, found.version)
     const temporary = join(this.#folder, `.${randomBytes(6).toString('hex')}`)
     try {
       mkdirSync(temporary)
-      await this.#registry.download(model, found.version, temporary)
+      await this.#registry.download(model, found.version, temporary, stop)
       writeFileDurable(join(temporary, IDENTITY_FILE), found.identity)
       mkdirSync(join(folder, '..'), { recursive: true })
       rmSync(folder, { recursive: true, force: true })

@@ -1,12 +1,12 @@
-import { createWriteStream } from 'node:fs'
+import { type WriteStream, createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { ApiError, type Transport } from '../../../sdk/http.ts'
-import { MillraceError } from '../../platform/errors/index.ts'
+import { MillraceError, errnoCode } from '../../platform/errors/index.ts'
 import { insideRoot } from '../../platform/fs/index.ts'
 
 /** A version as the registry has it. */
@@ -20,8 +20,8 @@ export interface VersionFound {
 export interface ModelRegistry {
   /** The version behind the alias, null where there is no such alias or model. */
   alias(model: string, alias: string): Promise<VersionFound | null>
-  /** Writes the version's files below `folder`, which exists. */
-  download(model: string, version: string, folder: string): Promise<void>
+  /** Writes the version's files below `folder`, which exists. It may take as long as it takes, while bytes keep coming: TIMEOUT where they do not. */
+  download(model: string, version: string, folder: string, stop: AbortSignal): Promise<void>
 }
 
 const aliasAnswer = Compile(
@@ -42,8 +42,9 @@ const listAnswer = Compile(
 const API = '/api/2.0/mlflow'
 const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts'
 const DEPTH_LIMIT = 8
+const SILENCE_MS = 60_000
 
-export function registryAt(transport: Transport): ModelRegistry {
+export function registryAt(transport: Transport, silenceMs = SILENCE_MS): ModelRegistry {
   return {
     alias: async (model, alias) => {
       try {
@@ -56,13 +57,13 @@ export function registryAt(transport: Transport): ModelRegistry {
         throw error
       }
     },
-    download: async (model, version, folder) => {
+    download: async (model, version, folder, stop) => {
       const answer: unknown = await transport.json('GET', `${API}/model-versions/get-download-uri`, { query: { name: model, version } })
       if (!uriAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no location for ${model} version ${version}`)
       const root = artifactPath(answer.artifact_uri)
       const files = await listFiles(transport, root, '')
       if (files.length === 0) throw new MillraceError('MODEL_INVALID', `there are no files at ${answer.artifact_uri}`)
-      for (const file of files) await fetchFile(transport, `${root}/${file}`, insideRoot(folder, file))
+      for (const file of files) await fetchFile(transport, `${root}/${file}`, insideRoot(folder, file), { silenceMs, signal: stop })
     },
   }
 }
@@ -95,9 +96,18 @@ async function listFiles(transport: Transport, root: string, folder: string, dep
   return files
 }
 
-async function fetchFile(transport: Transport, path: string, file: string): Promise<void> {
-  const response = await transport.raw('GET', `${ARTIFACTS}/${path.split('/').map(encodeURIComponent).join('/')}`, { timeoutMs: 300_000 })
+const SILENT: ReadonlySet<string | undefined> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+
+async function fetchFile(transport: Transport, path: string, file: string, options: { readonly silenceMs: number; readonly signal: AbortSignal }): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
-  if (response.body === null) throw new MillraceError('UPSTREAM_FAILED', `tracking answered ${path} without a body`)
-  await pipeline(Readable.fromWeb(response.body), createWriteStream(join(file), { flush: true }))
+  let sink: WriteStream | undefined
+  try {
+    const response = await transport.raw('GET', `${ARTIFACTS}/${path.split('/').map(encodeURIComponent).join('/')}`, options)
+    if (response.body === null) throw new MillraceError('UPSTREAM_FAILED', `tracking answered ${path} without a body`)
+    sink = createWriteStream(file, { flush: true })
+    await pipeline(Readable.fromWeb(response.body), sink, { signal: options.signal })
+  } catch (error) {
+    if (!SILENT.has(errnoCode(error))) throw error
+    throw new MillraceError('TIMEOUT', `tracking sent nothing of ${path} for ${options.silenceMs / 1000} s, after ${sink?.bytesWritten ?? 0} bytes`, { cause: error })
+  }
 }

@@ -120,6 +120,7 @@ export class Router {
         await this.#exclusively(slot.model, () => this.#rollOut(slot))
         failures = 0
       } catch (error) {
+        if (signal.aborted) return
         slot.dirty = true
         slot.reason = errorMessage(error)
         const pause = PAUSE_MS[Math.min(failures++, PAUSE_MS.length - 1)] ?? 5000
@@ -231,7 +232,7 @@ export class Router {
   async #loadShared(slot: Slot, found: VersionFound): Promise<LoadedModel> {
     const sibling = this.find(slot.model)?.slots.find((other) => other.live !== null && other.found !== null && sameVersion(other.found, found))
     if (sibling?.live) return sibling.live
-    const folder = await this.#options.cache.ensure(slot.model, found)
+    const folder = await this.#options.cache.ensure(slot.model, found, this.#stop.signal)
     return this.#load(slot.model, found.version, folder)
   }
 
