@@ -1,6 +1,7 @@
 import type { Manifest, Verification } from '../../api/registry.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { findModel as findLoggedModel } from '../tracking/logged-models/store.ts'
+import type { TrainingContext } from '../context.ts'
 import type { Queries } from '../tables.ts'
 import { authorize } from './access.ts'
 import type { Caller } from './caller.ts'
@@ -14,7 +15,7 @@ import * as store from './store.ts'
  * Reads the files at `location` and does `work` with their manifest while nothing changes there. undefined where there is nothing to seal: the server does not
  * keep the files, there are none yet, or they belong to a logged model that is not ready.
  */
-export async function withManifest<T>(context: RegistryContext, location: string, modelId: string | null, work: (manifest: ManifestRow | undefined) => Promise<T>): Promise<T> {
+export async function withManifest<T>(context: TrainingContext, location: string, modelId: string | null, work: (manifest: ManifestRow | undefined) => Promise<T>): Promise<T> {
   const { db, blobs, seals, clock } = context
   const key = sealable(location)
   if (key === undefined || !(await isReady(db.kysely, modelId))) return work(undefined)
@@ -35,23 +36,23 @@ export async function sealVersion(context: RegistryContext, model: string, versi
 }
 
 /** As `sealVersion`, but part of another change, and no error where there is nothing to seal. */
-export async function sealIfUnsealed(context: RegistryContext, model: string, version: number, by: Caller): Promise<void> {
+export async function sealIfUnsealed(context: TrainingContext, model: string, version: number, by: Caller): Promise<void> {
   const row = await store.findVersion(context.db.kysely, model, version)
   if (row === undefined || (await findManifest(context.db.kysely, model, version)) !== undefined) return
   await seal(context, row, by)
 }
 
 /** For versions that were registered from a logged model before it was ready. */
-export async function sealVersionsOf(context: RegistryContext, modelId: string, by: Caller): Promise<void> {
+export async function sealVersionsOf(context: TrainingContext, modelId: string, by: Caller): Promise<void> {
   for (const { name, version } of await store.versionsOf(context.db.kysely, modelId)) await sealIfUnsealed(context, name, version, by)
 }
 
-export async function getManifest({ db }: RegistryContext, model: string, version: number): Promise<Manifest> {
+export async function getManifest({ db }: TrainingContext, model: string, version: number): Promise<Manifest> {
   return presentManifest(model, version, await requireManifest(db.kysely, model, version))
 }
 
 /** Reads every file of the version again. NOT_FOUND where it was never sealed. */
-export async function verifyVersion({ db, blobs }: RegistryContext, model: string, version: number): Promise<Verification> {
+export async function verifyVersion({ db, blobs }: TrainingContext, model: string, version: number): Promise<Verification> {
   return verifyManifest(blobs, model, version, await requireManifest(db.kysely, model, version))
 }
 
@@ -62,7 +63,7 @@ async function requireManifest(db: Queries, model: string, version: number): Pro
   return manifest
 }
 
-function seal(context: RegistryContext, { name, version, storage_location: location, model_id: modelId }: store.VersionRow, by: Caller): Promise<ManifestRow | undefined> {
+function seal(context: TrainingContext, { name, version, storage_location: location, model_id: modelId }: store.VersionRow, by: Caller): Promise<ManifestRow | undefined> {
   return withManifest(context, location, modelId, async (manifest) => {
     if (manifest === undefined) return undefined
     return context.db.transaction(async (trx) => {

@@ -1,6 +1,8 @@
 import type { TrainingContext } from '../../context.ts'
 import { LOGGED_MODEL_STATUS, enumName, toInteger, toKeyValues } from '../../mlflow/fields.ts'
 import { type Endpoint, endpoint } from '../../mlflow/routes.ts'
+import { callerOf } from '../../registry/caller.ts'
+import { sealVersionsOf } from '../../registry/seal.ts'
 import { pageSize } from '../../search/index.ts'
 import { parseExperimentId } from '../experiments/service.ts'
 import * as schema from './schema.ts'
@@ -36,9 +38,12 @@ export function loggedModelEndpoints(context: TrainingContext): readonly Endpoin
       return { models, ...(next === undefined ? {} : { next_page_token: next }) }
     }),
     endpoint('GET', one, schema.modelId, async ({ model_id }) => ({ model: await service.getModel(context, model_id) })),
-    endpoint('PATCH', one, schema.finalizeModel, async ({ model_id, status }) => ({
-      model: await service.finalizeModel(context, model_id, enumName(LOGGED_MODEL_STATUS, status)),
-    })),
+    endpoint('PATCH', one, schema.finalizeModel, async ({ model_id, status }, request) => {
+      const model = await service.finalizeModel(context, model_id, enumName(LOGGED_MODEL_STATUS, status))
+      // Versions that were registered before the model was ready have their files from now on.
+      if (model.info.status === 'LOGGED_MODEL_READY') await sealVersionsOf(context, model_id, callerOf(request, context.clock))
+      return { model }
+    }),
     endpoint('DELETE', one, schema.modelId, async ({ model_id }) => {
       await service.deleteModel(context, model_id)
       return {}
