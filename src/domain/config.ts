@@ -3,13 +3,15 @@ import { basePropertiesSchema } from '../platform/config/index.ts'
 
 const closed = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false })
 const modelName = Type.String({ minLength: 1, description: 'Name of a registered model' })
+/** `form` is for people: what the pattern asks for, in docs/configuration.md. */
+const days = (byDefault: string, description: string) => Type.String({ pattern: '^\\d+d$', form: 'whole days, as `7d`', default: byDefault, description })
 
 /** A model that is served: which aliases answer, which run along in shadow. */
 const deployment = closed({
   model: modelName,
   alias: Type.String({ default: 'champion', description: 'Alias that answers requests' }),
   shadow: Type.Array(Type.String(), { default: [], description: 'Aliases whose versions predict on the same requests; their answers are journaled, never returned' }),
-  features: closed({ deadline: Type.String({ pattern: '^\\d+(ms|s)$', default: '250ms', description: 'How long serving waits for online features' }) }),
+  features: closed({ deadline: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `250ms`', default: '250ms', description: 'How long serving waits for online features; then they are missing, and the journal says so' }) }),
   batch: closed({
     max_rows: Type.Integer({ minimum: 1, maximum: 10_000, default: 256, description: 'Rows of one batch at most' }),
   }),
@@ -21,36 +23,41 @@ const deployment = closed({
 
 const monitor = closed({
   model: modelName,
-  window: Type.String({ pattern: '^\\d+d$', default: '7d', description: 'Length of a report window' }),
+  window: days('7d', 'Length of a report window'),
   origin: Type.String({ format: 'date-time', default: '1970-01-05T00:00:00Z', description: 'A moment at which a window begins; 1970-01-05 is a Monday' }),
   drift: closed({
-    numeric: Type.Union([Type.Literal('wasserstein'), Type.Literal('psi'), Type.Literal('jensenshannon'), Type.Literal('ks')], { default: 'wasserstein' }),
-    categorical: Type.Union([Type.Literal('jensenshannon'), Type.Literal('psi'), Type.Literal('chisquare')], { default: 'jensenshannon' }),
+    numeric: Type.Union([Type.Literal('wasserstein'), Type.Literal('psi'), Type.Literal('jensenshannon'), Type.Literal('ks')], { default: 'wasserstein', description: 'How numbers are compared with training; ks gives a p-value, the others a distance' }),
+    categorical: Type.Union([Type.Literal('jensenshannon'), Type.Literal('psi'), Type.Literal('chisquare')], { default: 'jensenshannon', description: 'How categories are compared; chisquare gives a p-value' }),
     threshold: Type.Number({ exclusiveMinimum: 0, default: 0.1, description: 'A column has drifted when its score reaches it (p-value methods: falls below it)' }),
     share: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5, description: 'The data set has drifted when this share of its columns has' }),
   }),
   performance: closed({
-    metric: Type.Union([Type.Literal('log_loss'), Type.Literal('auc')], { default: 'log_loss' }),
-    degraded_by: Type.Number({ minimum: 0, default: 0.05, description: 'Absolute worsening against the holdout of training that counts as degraded' }),
+    metric: Type.Union([Type.Literal('log_loss'), Type.Literal('auc')], { default: 'log_loss', description: 'What is watched on labelled rows' }),
+    degraded_by: Type.Number({ minimum: 0, default: 0.05, description: 'Degraded: worse than on the held-out rows of training by at least this, in the units of the metric' }),
     min_labels: Type.Integer({ minimum: 1, default: 200, description: 'Labelled rows that a window needs to be judged' }),
   }),
 })
 
 const retraining = closed({
   model: modelName,
-  pipeline: Type.String({ default: 'dvc.yaml', description: 'Pipeline that makes a candidate' }),
-  on: Type.Array(Type.Union([Type.Literal('drift'), Type.Literal('degraded')]), { default: ['drift', 'degraded'] }),
-  at_least_every: Type.Optional(Type.String({ pattern: '^(\\d+d|monthly|weekly)$', description: 'Retrain at the latest after so long; `monthly` is the first of each month' })),
-  cooldown: Type.String({ pattern: '^\\d+d$', default: '21d', description: 'No retraining on drift or degradation so soon after the last one' }),
+  on: Type.Array(Type.Union([Type.Literal('drift'), Type.Literal('degraded')]), { default: ['drift', 'degraded'], description: 'What in a report starts a retraining' }),
+  at_least_every: Type.Optional(
+    Type.String({
+      pattern: '^(\\d+d|monthly|weekly)$',
+      form: 'whole days, as `31d`, `monthly` or `weekly`',
+      description: 'Retrain at the latest after so long; `monthly` is the first of each month, `weekly` each Monday; left out: never by the calendar',
+    }),
+  ),
+  cooldown: days('21d', 'No retraining on drift or degradation so soon after the last one'),
   gate: closed({
-    max_calibration_error: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.05, description: 'Expected calibration error on the holdout' }),
-    max_latency_ms: Type.Number({ exclusiveMinimum: 0, default: 20, description: 'p99 of one row' }),
-    min_base_rate_gain: Type.Number({ minimum: 0, default: 0.005, description: 'Log loss below that of always predicting the base rate, by at least this' }),
+    max_calibration_error: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.05, description: 'Expected calibration error on the held-out rows, at most' }),
+    max_latency_ms: Type.Number({ exclusiveMinimum: 0, default: 20, description: 'p99 of predicting one row, measured by `millrace evaluate`, in milliseconds' }),
+    min_base_rate_gain: Type.Number({ minimum: 0, default: 0.005, description: 'Log loss on the held-out rows is below that of always predicting the base rate by at least this' }),
   }),
-  shadow: Type.String({ pattern: '^\\d+d$', default: '7d', description: 'How long a candidate runs in shadow before it is judged' }),
+  shadow: days('7d', 'How long a candidate runs in shadow; it is judged a day later, when the last labels have come'),
   promote: closed({
-    confidence: Type.Number({ exclusiveMinimum: 0.5, exclusiveMaximum: 1, default: 0.9, description: 'Of the one-sided lower bound' }),
-    margin: Type.Number({ default: 0, description: 'The lower bound of the paired log-loss gain must exceed this' }),
+    confidence: Type.Number({ exclusiveMinimum: 0.5, exclusiveMaximum: 1, default: 0.9, description: 'Confidence of the one-sided lower bound' }),
+    margin: Type.Number({ default: 0, description: 'The lower bound of the paired log-loss gain must exceed this; negative: fresher at so much loss' }),
   }),
 })
 

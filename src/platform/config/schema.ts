@@ -1,7 +1,5 @@
 import Type, { type Static, type TObject, type TProperties } from 'typebox'
-
-export const SERVICE_NAMES = ['gateway', 'tracking', 'features', 'serving', 'monitor', 'pipelines'] as const
-export type ServiceName = (typeof SERVICE_NAMES)[number]
+import type { ServiceName } from './names.ts'
 
 export const DEFAULT_PORTS: Readonly<Record<ServiceName, number>> = {
   gateway: 8080,
@@ -18,7 +16,7 @@ function serviceSchema(port: number) {
   return closed({
     port: Type.Integer({ minimum: 1, maximum: 65535, default: port, description: 'Port to listen on' }),
     host: Type.String({ default: '127.0.0.1', description: 'Address to listen on; loopback unless told otherwise' }),
-    url: Type.Optional(Type.String({ pattern: '^https?://', description: 'Where the other services reach it, if not at host and port' })),
+    url: Type.Optional(Type.String({ pattern: '^https?://', form: '`http://…` or `https://…`', description: 'Where the other services reach it, if not at host and port' })),
   })
 }
 
@@ -33,16 +31,20 @@ const services = closed({
 
 /** The part of millrace.yaml that says nothing of ML: where services run, where state lives, what time it is. */
 export const basePropertiesSchema = {
-  project: Type.String({ minLength: 1, pattern: '^[a-z0-9][a-z0-9-]*$', description: 'Name of the project' }),
+  project: Type.String({ minLength: 1, pattern: '^[a-z0-9][a-z0-9-]*$', form: 'lower-case letters, digits and `-`', description: 'Name of the project' }),
   clock: Type.Union(
     [Type.Literal('wall'), closed({ simulated: Type.String({ format: 'date-time', description: 'Project time at the first start, RFC 3339' }) })],
-    { default: 'wall' },
+    { default: 'wall', description: 'Project time: that of the machine, or one that stands still until `millrace clock` moves it' },
   ),
-  durability: Type.Union([Type.Literal('process'), Type.Literal('power')], { default: 'process' }),
+  durability: Type.Union([Type.Literal('process'), Type.Literal('power')], {
+    default: 'process',
+    description: 'What an acknowledged write survives: the death of any process, or the loss of power too',
+  }),
   storage: closed({
     folder: Type.String({ minLength: 1, default: '.millrace', description: 'Folder for the state of all services, relative to the project' }),
     database: Type.String({
       pattern: '^(sqlite$|postgres(ql)?://)',
+      form: '`sqlite` or `postgresql://…`',
       default: 'sqlite',
       description: 'sqlite (a file per service) or postgresql://… (a schema per service)',
       secret: true,
@@ -53,13 +55,14 @@ export const basePropertiesSchema = {
     default_artifact_root: Type.Optional(
       Type.String({
         pattern: '^(mlflow-artifacts:|s3://|gs://|abfss?://|wasbs?://|hdfs://)',
+        form: '`s3://…`, `gs://…`, `abfss://…` …',
         description: 'Where new experiments keep artifacts, if not with the server: an object store that clients reach by themselves',
       }),
     ),
   }),
   http: closed({
     allowed_hosts: Type.Array(Type.String(), { default: [], description: 'Names besides localhost under which the services are called' }),
-    body_limit: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024, description: 'Bytes' }),
+    body_limit: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024, description: 'Longest body of a request, in bytes; artifacts may be longer' }),
   }),
   services,
 } as const satisfies TProperties
