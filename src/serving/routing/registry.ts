@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type WriteStream, createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -6,6 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
 import { ApiError, type Transport } from '../../../sdk/http.ts'
+import { manifestDigest } from '../../domain/manifest.ts'
 import { MillraceError, errnoCode } from '../../platform/errors/index.ts'
 import { insideRoot } from '../../platform/fs/index.ts'
 
@@ -20,7 +22,7 @@ export interface VersionFound {
 export interface ModelRegistry {
   /** The version behind the alias, null where there is no such alias or model. */
   alias(model: string, alias: string): Promise<VersionFound | null>
-  /** Writes the version's files below `folder`, which exists. It may take as long as it takes, while bytes keep coming: TIMEOUT where they do not. */
+  /** Writes the version's files below `folder`, which exists. It may take as long as it takes, while bytes keep coming: TIMEOUT where they do not, MODEL_INVALID where they are not the files that were registered. */
   download(model: string, version: string, folder: string, stop: AbortSignal): Promise<void>
 }
 
@@ -39,7 +41,11 @@ const listAnswer = Compile(
   Type.Object({ files: Type.Optional(Type.Array(Type.Object({ path: Type.String(), is_dir: Type.Optional(Type.Boolean()) }))) }),
 )
 
+/** Absent where the server is MLflow's own, or the version was never sealed. */
+const manifestAnswer = Compile(Type.Object({ digest: Type.String(), files: Type.Array(Type.Object({ path: Type.String(), size: Type.Number(), sha256: Type.String() })) }))
+
 const API = '/api/2.0/mlflow'
+const MANIFEST = '/api/2.0/millrace/registry/manifest'
 const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts'
 const DEPTH_LIMIT = 8
 const SILENCE_MS = 60_000
@@ -61,9 +67,15 @@ export function registryAt(transport: Transport, silenceMs = SILENCE_MS): ModelR
       const answer: unknown = await transport.json('GET', `${API}/model-versions/get-download-uri`, { query: { name: model, version } })
       if (!uriAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no location for ${model} version ${version}`)
       const root = artifactPath(answer.artifact_uri)
-      const files = await listFiles(transport, root, '')
+      const registered = await fetchManifest(transport, model, version)
+      const files = registered === null ? await listFiles(transport, root, '') : [...registered.keys()]
       if (files.length === 0) throw new MillraceError('MODEL_INVALID', `there are no files at ${answer.artifact_uri}`)
-      for (const file of files) await fetchFile(transport, `${root}/${file}`, insideRoot(folder, file), { silenceMs, signal: stop })
+      for (const file of files) {
+        const found = await fetchFile(transport, `${root}/${file}`, insideRoot(folder, file), { silenceMs, signal: stop })
+        const expected = registered?.get(file)
+        if (expected === undefined || expected === found) continue
+        throw new MillraceError('MODEL_INVALID', `${file} of ${model} version ${version} is not what was registered: its SHA-256 is ${found}, and ${expected} in the manifest`)
+      }
     },
   }
 }
@@ -96,16 +108,38 @@ async function listFiles(transport: Transport, root: string, folder: string, dep
   return files
 }
 
+/** SHA-256 of each file by its path; null where there is no manifest to hold them against. */
+async function fetchManifest(transport: Transport, model: string, version: string): Promise<ReadonlyMap<string, string> | null> {
+  try {
+    const answer: unknown = await transport.json('GET', MANIFEST, { query: { name: model, version } })
+    if (!manifestAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no manifest for ${model} version ${version}`)
+    if (manifestDigest(answer.files) !== answer.digest) throw new MillraceError('MODEL_INVALID', `the manifest of ${model} version ${version} is not the one with the digest ${answer.digest}`)
+    return new Map(answer.files.map(({ path, sha256 }) => [path, sha256]))
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null
+    throw error
+  }
+}
+
 const SILENT: ReadonlySet<string | undefined> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
-async function fetchFile(transport: Transport, path: string, file: string, options: { readonly silenceMs: number; readonly signal: AbortSignal }): Promise<void> {
+/** Returns the SHA-256 of what came, hex. */
+async function fetchFile(transport: Transport, path: string, file: string, options: { readonly silenceMs: number; readonly signal: AbortSignal }): Promise<string> {
   await mkdir(dirname(file), { recursive: true })
   let sink: WriteStream | undefined
   try {
     const response = await transport.raw('GET', `${ARTIFACTS}/${path.split('/').map(encodeURIComponent).join('/')}`, options)
     if (response.body === null) throw new MillraceError('UPSTREAM_FAILED', `tracking answered ${path} without a body`)
     sink = createWriteStream(file, { flush: true })
-    await pipeline(Readable.fromWeb(response.body), sink, { signal: options.signal })
+    const hash = createHash('sha256')
+    const hashed = async function* (parts: AsyncIterable<Uint8Array>) {
+      for await (const part of parts) {
+        hash.update(part)
+        yield part
+      }
+    }
+    await pipeline(Readable.fromWeb(response.body), hashed, sink, { signal: options.signal })
+    return hash.digest('hex')
   } catch (error) {
     if (!SILENT.has(errnoCode(error))) throw error
     throw new MillraceError('TIMEOUT', `tracking sent nothing of ${path} for ${options.silenceMs / 1000} s, after ${sink?.bytesWritten ?? 0} bytes`, { cause: error })
