@@ -9,6 +9,9 @@ import './styles/loop.css'
 import './styles/race.css'
 import './styles/panels.css'
 import './styles/charts.css'
+import './styles/runs.css'
+import './styles/run.css'
+import './styles/artifacts.css'
 
 const queries = new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: true } } })
 const root = document.getElementById('root')

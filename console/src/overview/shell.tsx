@@ -1,8 +1,7 @@
 import type { ReactNode } from 'react'
 import type { Overview } from '../../../src/api/overview.ts'
 import type { Connection } from '../live.ts'
-import { Segmented } from '../shared/segmented.tsx'
-import { type Theme, useTheme } from '../theme.ts'
+import { Frame } from '../shared/frame.tsx'
 
 interface ShellProps {
   readonly overview: Overview | undefined
@@ -11,47 +10,29 @@ interface ShellProps {
   readonly children: ReactNode
 }
 
-const THEMES = [
-  { value: 'system', label: 'Auto' },
-  { value: 'light', label: 'Light' },
-  { value: 'dark', label: 'Dark' },
-] as const satisfies readonly { value: Theme; label: string }[]
 const CONNECTIONS = { connecting: 'connecting', live: 'live', lost: 'reconnecting' } as const
 
 export function Shell({ overview, connection, onModel, children }: ShellProps) {
-  const [theme, setTheme] = useTheme()
-  return (
+  const brand = (
     <>
-      <a className="skip" href="#main">
-        Skip to the loop
-      </a>
-      <header className="top">
-        <div className="brand">
-          <Mark />
-          <h1>
-            Millrace <span className="brand-project">{overview?.project ?? ''}</span>
-          </h1>
-          {overview === undefined || overview.model === null ? null : <ModelChoice overview={overview} onModel={onModel} />}
-        </div>
-        <div className="top-side">
-          <span className={`connection connection-${connection}`} role="status">
-            <i aria-hidden="true" />
-            {CONNECTIONS[connection]}
-          </span>
-          {overview === undefined ? null : <Services overview={overview} />}
-          <Segmented label="Theme" options={THEMES} value={theme} onChange={setTheme} />
-        </div>
-      </header>
-      <main id="main" tabIndex={-1}>
-        {children}
-      </main>
-      <footer className="foot">
-        <a href="/docs">API</a>
-        <a href="/events?limit=50">Event log</a>
-        <a href="/metrics">Metrics</a>
-        <span>This console has no login: it listens on this machine only.</span>
-      </footer>
+      <span className="brand-project">{overview?.project ?? ''}</span>
+      {overview === undefined || overview.model === null ? null : <ModelChoice overview={overview} onModel={onModel} />}
     </>
+  )
+  const side = (
+    <>
+      <span className={`connection connection-${connection}`} role="status">
+        <i aria-hidden="true" />
+        {CONNECTIONS[connection]}
+      </span>
+      {overview === undefined ? null : <Services overview={overview} />}
+    </>
+  )
+  return (
+    <Frame skip="Skip to the loop" brand={brand} side={side}>
+      <h1 className="hidden">Overview{overview === undefined ? '' : ` of ${overview.project}`}</h1>
+      {children}
+    </Frame>
   )
 }
 
@@ -84,17 +65,5 @@ function Services({ overview }: { overview: Overview }) {
         ))}
       </ul>
     </details>
-  )
-}
-
-function Mark() {
-  return (
-    <svg className="mark" viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">
-      <g fill="none" strokeWidth="2.2" strokeLinecap="round">
-        <circle cx="16" cy="13" r="7.500" />
-        <path d="M16 3v20M6 13h20M8.900 5.900l14.200 14.200M23.100 5.900 8.900 20.100" />
-        <path className="mark-water" d="M2 27.500c2.300 0 2.300-2 4.700-2s2.300 2 4.700 2 2.300-2 4.700-2 2.300 2 4.700 2 2.300-2 4.700-2 2.300 2 4.500 2" />
-      </g>
-    </svg>
   )
 }

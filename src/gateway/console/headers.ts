@@ -1,11 +1,11 @@
 import type { FastifyReply } from 'fastify'
 
-/** The console loads its own files and talks to its own gateway; nothing else, and nothing inline. */
+/** The console loads its own files and talks to its own gateway; nothing else, and nothing inline. Images of artifacts it reads itself, and shows from memory. */
 const CONSOLE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self'",
+  "img-src 'self' blob:",
   "font-src 'self'",
   "connect-src 'self'",
   "manifest-src 'self'",
