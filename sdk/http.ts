@@ -62,7 +62,8 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
   const once = async (method: string, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> => {
     const { body, query, silenceMs } = options
     const raw = rawBody(body)
-    const limit = silenceMs === undefined ? [AbortSignal.timeout(options.timeoutMs ?? defaults.timeoutMs ?? 30_000)] : []
+    const limit = silenceMs === undefined ? timeLimit(options.timeoutMs ?? defaults.timeoutMs ?? 30_000) : undefined
+    const signals = [limit?.signal, options.signal].filter((signal) => signal !== undefined)
     const response = await request(`${base}${path}${query ? queryString(query) : ''}`, {
       method: method as Dispatcher.HttpMethod,
       headers: {
@@ -73,9 +74,13 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
       },
       ...(body === undefined ? {} : { body: raw ?? JSON.stringify(body) }),
       ...(silenceMs === undefined ? {} : { headersTimeout: silenceMs, bodyTimeout: silenceMs }),
-      signal: AbortSignal.any([...limit, ...(options.signal ? [options.signal] : [])]),
+      signal: signals.length === 1 ? signals[0] : AbortSignal.any(signals),
       dispatcher: agent,
+    }).catch((error: unknown) => {
+      limit?.clear()
+      throw error
     })
+    if (limit) response.body.once('close', limit.clear)
     if (response.statusCode < 200 || response.statusCode > 299) throw apiError(response.statusCode, await response.body.text())
     return response
   }
@@ -96,6 +101,13 @@ export function createTransport(baseUrl: string, defaults: TransportOptions = {}
     raw: (method, path, options = {}) => answered(method, path, options, asResponse),
     json: <T>(method: string, path: string, options: RequestOptions = {}): Promise<T> => answered(method, path, options, async ({ body }) => (await body.json()) as T),
   }
+}
+
+/** Like AbortSignal.timeout, which goes off, and makes an error, for requests too that ended long before. */
+function timeLimit(ms: number): { readonly signal: AbortSignal; readonly clear: () => void } {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(new DOMException(`no answer within ${ms} ms`, 'TimeoutError')), ms)
+  return { signal: controller.signal, clear: () => clearTimeout(timer) }
 }
 
 /** What goes over the wire as it is; undefined for what is to be JSON. */
