@@ -28,12 +28,12 @@ const monitor = closed({
   drift: closed({
     numeric: Type.Union([Type.Literal('wasserstein'), Type.Literal('psi'), Type.Literal('jensenshannon'), Type.Literal('ks')], { default: 'wasserstein', description: 'How numbers are compared with training; ks gives a p-value, the others a distance' }),
     categorical: Type.Union([Type.Literal('jensenshannon'), Type.Literal('psi'), Type.Literal('chisquare')], { default: 'jensenshannon', description: 'How categories are compared; chisquare gives a p-value' }),
-    threshold: Type.Number({ exclusiveMinimum: 0, default: 0.1, description: 'A column has drifted when its score reaches it (p-value methods: falls below it)' }),
+    threshold: Type.Number({ exclusiveMinimum: 0, default: 0.1, description: 'A column has drifted when its distance reaches this, or its p-value falls to it or below' }),
     share: Type.Number({ exclusiveMinimum: 0, maximum: 1, default: 0.5, description: 'The data set has drifted when this share of its columns has' }),
   }),
   performance: closed({
     metric: Type.Union([Type.Literal('log_loss'), Type.Literal('auc')], { default: 'log_loss', description: 'What is watched on labelled rows' }),
-    degraded_by: Type.Number({ minimum: 0, default: 0.05, description: 'Degraded: worse than on the held-out rows of training by at least this, in the units of the metric' }),
+    degraded_by: Type.Number({ minimum: 0, default: 0.05, description: 'Degraded: worse than on the held-out rows of training by more than this, in the units of the metric' }),
     min_labels: Type.Integer({ minimum: 1, default: 200, description: 'Labelled rows that a window needs to be judged' }),
   }),
 })
@@ -74,14 +74,14 @@ const registry = closed({
     { default: [] },
   ),
   permissions: closed({
-    roles: Type.Array(closed({ role: Type.String({ minLength: 1 }), actors: Type.Array(Type.String({ minLength: 1 })) }), { default: [], description: 'Who has which role' }),
+    roles: Type.Array(closed({ role: Type.String({ minLength: 1, description: 'Name that the rules use' }), actors: Type.Array(Type.String({ minLength: 1 }), { description: 'Who has it' }) }), { default: [], description: 'Who has which role' }),
     rules: Type.Array(
       closed({
         role: Type.String({ minLength: 1, description: 'One of the roles; * is everyone' }),
         actions: patterns('Actions such as alias.set or version.*'),
         models: patterns('Names of registered models; * stands for any text'),
         aliases: patterns('Aliases; other than * the rule is for changes of aliases only'),
-        effect: Type.Union([Type.Literal('allow'), Type.Literal('deny')], { default: 'allow' }),
+        effect: Type.Union([Type.Literal('allow'), Type.Literal('deny')], { default: 'allow', description: 'What the rule does' }),
       }),
       { default: [], description: 'In order: the first that fits decides' },
     ),

@@ -4,6 +4,7 @@ import { Compile } from 'typebox/compile'
 import Value from 'typebox/value'
 import { LineCounter, type Document, isCollection, isNode, isPair, isScalar, parseDocument } from 'yaml'
 import { MillraceError, toMillraceError } from '../errors/index.ts'
+import { environmentName } from './describe.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -111,7 +112,7 @@ function withDefaults(schema: TSchema, value: unknown): unknown {
 function overridden(schema: TSchema, written: Record<string, unknown>, environment: Environment, origins: Map<string, string>): Record<string, unknown> {
   const result = structuredClone(written)
   for (const [path, leaf] of leaves(schema, [])) {
-    const name = `MILLRACE_${path.filter((part, i) => i > 0 || part !== 'services').join('_').toUpperCase()}`
+    const name = environmentName(path)
     const text = environment[name]
     if (text === undefined || text === '') continue
     let target = result

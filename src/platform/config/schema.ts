@@ -62,7 +62,7 @@ export const basePropertiesSchema = {
   }),
   http: closed({
     allowed_hosts: Type.Array(Type.String(), { default: [], description: 'Names besides localhost under which the services are called' }),
-    body_limit: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024, description: 'Longest body of a request, in bytes; artifacts may be longer' }),
+    body_limit: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024, description: 'Longest body of a request, in bytes; predictions and artifacts have limits of their own' }),
   }),
   services,
 } as const satisfies TProperties

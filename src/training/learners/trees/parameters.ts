@@ -46,7 +46,8 @@ export const DEFAULT_PARAMETERS: TreeParameters = {
 
 type Range = readonly [low: number, high: number, whole: boolean]
 
-const RANGES: Readonly<Record<Exclude<keyof TreeParameters, 'objective'>, Range>> = {
+/** Lowest and highest value, and whether it must be whole. */
+export const RANGES: Readonly<Record<Exclude<keyof TreeParameters, 'objective'>, Range>> = {
   num_iterations: [1, 100_000, true],
   learning_rate: [1e-6, 10, false],
   num_leaves: [2, 4096, true],
