@@ -9,6 +9,10 @@ export interface PostgresServer {
   readonly url: string
   /** The address of another new, empty one. */
   readonly createDatabase: (name: string) => string
+  /** Shuts the server down, which ends its connections, and keeps its data. */
+  readonly halt: () => Promise<void>
+  /** Starts it again, on the same port. */
+  readonly resume: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -29,26 +33,44 @@ export async function startPostgres(): Promise<PostgresServer> {
   const data = join(folder, 'data')
   run('initdb', ['--pgdata', data, '--username', 'millrace', '--auth', 'trust', '--encoding', 'UTF8', '--no-sync'])
   const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder} -c fsync=off -c max_connections=200`
-  const [command = '', ...rest] = [...asUser, join(bin, 'postgres'), '-D', data, ...options.split(' ')]
-  const server = spawn(command, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
-  let log = ''
-  server.stderr.on('data', (part: Buffer) => (log = (log + part.toString()).slice(-4000)))
-  const ended = new Promise<void>((resolve) => server.once('close', () => resolve()))
-  const stop = async (): Promise<void> => {
-    // SIGINT is PostgreSQL's fast shutdown.
-    server.kill('SIGINT')
-    await ended
-    rmSync(folder, { recursive: true, force: true })
+  const start = async (): Promise<() => Promise<void>> => {
+    const [command = '', ...rest] = [...asUser, join(bin, 'postgres'), '-D', data, ...options.split(' ')]
+    const server = spawn(command, rest, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+    let log = ''
+    server.stderr.on('data', (part: Buffer) => (log = (log + part.toString()).slice(-4000)))
+    const ended = new Promise<void>((resolve) => server.once('close', () => resolve()))
+    const halt = async (): Promise<void> => {
+      // SIGINT is PostgreSQL's fast shutdown.
+      server.kill('SIGINT')
+      await ended
+    }
+    await ready(() => log, () => server.exitCode !== null).catch(async (error: unknown) => {
+      await halt()
+      throw error
+    })
+    return halt
   }
   const createDatabase = (name: string): string => {
     run('createdb', ['--host', '127.0.0.1', '--port', String(port), '--username', 'millrace', name])
     return `postgresql://millrace@127.0.0.1:${port}/${name}`
   }
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
   try {
-    await ready(() => log, () => server.exitCode !== null)
-    return { url: createDatabase('millrace'), createDatabase, stop }
+    let halt = await start()
+    return {
+      url: createDatabase('millrace'),
+      createDatabase,
+      halt: () => halt(),
+      resume: async () => {
+        halt = await start()
+      },
+      stop: async () => {
+        await halt()
+        remove()
+      },
+    }
   } catch (error) {
-    await stop()
+    remove()
     throw error
   }
 }

@@ -3,12 +3,15 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import { MillraceError, errnoCode } from '../errors/index.ts'
 import { type MigrationHost, migrate, rollBack } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
+import { nameOutages } from './postgres-outage.ts'
 
 const capabilities: DatabaseCapabilities = { bytesType: 'bytea', sharedByProcesses: true, caseSensitiveLike: true }
 const ATTEMPTS = 5
 /** serialization_failure, deadlock_detected (https://www.postgresql.org/docs/15/errcodes-appendix.html). */
 const RETRYABLE = new Set(['40001', '40P01'])
 const INT8_OID = 20
+/** For a connection, or for one of the pool to be given back. */
+const CONNECT_MS = 15_000
 /** How long a start waits for another process that migrates. */
 const MIGRATION_WAIT = '10min'
 
@@ -81,13 +84,18 @@ async function connect<S>(url: string, options: DatabaseOptions): Promise<Kysely
   const pool = new pg.Pool({
     connectionString: url,
     max: 10,
+    // Below the patience of our own client: a server that cannot be reached is told as such, not as ours that is slow.
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
     types,
     options: `-c search_path=${identifier(options.schema)}${options.durability === 'power' ? ' -c synchronous_commit=on' : ''}`,
   })
   // A connection that breaks while idle (the server restarts) is dropped by the pool and replaced at the next query, which tells if the server is gone
   // for good. Without a listener the event would end the process.
   pool.on('error', () => undefined)
-  return new Kysely<S>({ dialect: new PostgresDialect({ pool }) })
+  // So with one that is in use but between two queries: the next one fails.
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return new Kysely<S>({ dialect: new PostgresDialect({ pool: nameOutages(pool, url) }) })
 }
 
 /** A schema's name goes into a connection option, where it cannot be a bound parameter. */
