@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
-import type { BaseConfig, ServiceName } from './schema.ts'
+import type { ServiceName } from './names.ts'
+import type { BaseConfig } from './schema.ts'
 
 /** Where a service is reached by the others: its configured url, else its host and port. */
 export function serviceUrl(config: BaseConfig, name: ServiceName): string {
