@@ -12,6 +12,7 @@ import './styles/charts.css'
 import './styles/runs.css'
 import './styles/run.css'
 import './styles/artifacts.css'
+import './styles/compare.css'
 
 const queries = new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: true } } })
 const root = document.getElementById('root')

@@ -84,12 +84,12 @@ function ZoomForm({ range, onRange }: { readonly range: StepRange | undefined; r
   )
 }
 
-/** By the part of the name before its last slash, as `train/loss` asks for; what has none comes first. */
+/** By the part of the name before its last slash, as `train/loss` asks for; what has none comes first, and what the machine did last. */
 function sectionsOf(metrics: readonly string[]): readonly { readonly name: string; readonly metrics: readonly string[] }[] {
   const sections = new Map<string, string[]>()
   for (const metric of metrics.toSorted()) {
     const name = metric.slice(0, Math.max(0, metric.lastIndexOf('/')))
     sections.set(name, [...(sections.get(name) ?? []), metric])
   }
-  return [...sections].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, own]) => ({ name, metrics: own }))
+  return [...sections].sort(([a], [b]) => Number(a === 'system') - Number(b === 'system') || (a < b ? -1 : 1)).map(([name, own]) => ({ name, metrics: own }))
 }
