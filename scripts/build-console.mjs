@@ -21,6 +21,7 @@ if (vite === undefined) {
   console.error('The console is not built, and vite, which builds it, is not installed: run `npm ci` without --omit=dev. Everything else works without it.')
   process.exit(0)
 }
+console.log('Building the console; it takes some seconds.')
 // Into a folder beside, so that a gateway that runs meanwhile never serves half of it.
 const next = join(consoleFolder, `dist-${process.pid}`)
 const { status, stdout, stderr } = spawnSync(node24(), [vite, 'build', consoleFolder, '--outDir', next, '--emptyOutDir', '--logLevel', 'warn'], { encoding: 'utf8' })
@@ -32,6 +33,7 @@ if (status !== 0) {
 writeFileSync(join(next, '.sources'), wanted)
 rmSync(dist, { recursive: true, force: true })
 renameSync(next, dist)
+console.log('The console is built.')
 
 /** Over the names and contents of all that the build reads: times say nothing after a checkout. */
 function hashOfSources() {

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
-import { type Command } from 'commander'
-import { type ContractReport } from '../domain/contract/index.ts'
+import type { Command } from 'commander'
+import type { ContractReport } from '../domain/contract/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
-import { emitProjectEvent } from './project-events.ts'
 
 interface CheckOptions {
   readonly data: readonly string[]
@@ -44,6 +43,7 @@ async function check(file: string, options: CheckOptions): Promise<void> {
   if (options.report !== undefined) await write(options.report, json)
   if (options.markdown !== undefined) await write(options.markdown, reportMarkdown(report))
   process.stdout.write(options.json ? json : renderReport(report))
+  const { emitProjectEvent } = await import('./project-events.ts')
   await emitProjectEvent('dev.millrace.contract.checked', file, checkedEvent(report))
   if (accepted(report)) return
   const broken = violations(report).filter((one) => one.result !== 'warning')

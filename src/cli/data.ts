@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { ProjectConfig } from '../domain/config.ts'
-import { checkout, namedObjects, pipelineOwners, projectStatus, type StatusEntry } from '../data/pipeline/index.ts'
-import { openProjectOutbox } from '../data/pipeline/project-outbox.ts'
-import { addDataset, openProject, pull, push, type AddedData, type Project } from '../data/versioning/index.ts'
-import { CONFIG_FILE, loadProject } from './project.ts'
+import type { StatusEntry } from '../data/pipeline/index.ts'
+import type { AddedData, Project } from '../data/versioning/index.ts'
 
 interface Output {
   readonly json?: boolean
+}
+
+interface TransferFlags extends Output {
+  readonly remote?: string
+  readonly runCache?: boolean
 }
 
 export function register(program: Command): void {
@@ -33,9 +36,9 @@ export function register(program: Command): void {
     .option('--relink', 'make the links to the cache anew, as cache.type says')
     .option('--json', 'print what was done as JSON')
     .action(runCheckout)
-  for (const [name, description, transfer] of [
-    ['push', 'copy to a remote what the project names and the remote lacks', push],
-    ['pull', 'copy from a remote what the project names and the cache lacks, and check it out', pull],
+  for (const [name, description] of [
+    ['push', 'copy to a remote what the project names and the remote lacks'],
+    ['pull', 'copy from a remote what the project names and the cache lacks, and check it out'],
   ] as const) {
     data
       .command(name)
@@ -43,16 +46,24 @@ export function register(program: Command): void {
       .option('-r, --remote <name>', 'which remote (default: core.remote of .dvc/config)')
       .option('--run-cache', 'the results of earlier runs of stages too')
       .option('--json', 'print what was done as JSON')
-      .action((options: Output & { readonly remote?: string; readonly runCache?: boolean }) => {
-        const project = openProject(process.cwd())
-        const result = transfer(project, { ...(options.remote === undefined ? {} : { remote: options.remote }), runCache: options.runCache ?? false, wanted: namedObjects(project) })
-        if (name === 'pull') checkout(project)
-        print(options, result, `${name}: ${count(result.objects, 'object')} (${bytes(result.bytes)}) ${name === 'push' ? 'to' : 'from'} ${result.remote}`)
-      })
+      .action((options: TransferFlags) => transfer(name, options))
   }
 }
 
+async function transfer(name: 'push' | 'pull', options: TransferFlags): Promise<void> {
+  const { checkout, namedObjects } = await import('../data/pipeline/index.ts')
+  const { openProject, pull, push } = await import('../data/versioning/index.ts')
+  const project = openProject(process.cwd())
+  const move = name === 'push' ? push : pull
+  const result = move(project, { ...(options.remote === undefined ? {} : { remote: options.remote }), runCache: options.runCache ?? false, wanted: namedObjects(project) })
+  if (name === 'pull') checkout(project)
+  print(options, result, `${name}: ${count(result.objects, 'object')} (${bytes(result.bytes)}) ${name === 'push' ? 'to' : 'from'} ${result.remote}`)
+}
+
 async function add(paths: readonly string[], options: Output): Promise<void> {
+  const { pipelineOwners } = await import('../data/pipeline/index.ts')
+  const { addDataset, openProject } = await import('../data/versioning/index.ts')
+  const { CONFIG_FILE, loadProject } = await import('./project.ts')
   const base = process.cwd()
   const project = openProject(base)
   const owners = pipelineOwners(project)
@@ -69,6 +80,7 @@ async function add(paths: readonly string[], options: Output): Promise<void> {
 
 /** New versions are events, where the project is Millrace's (has a millrace.yaml) and not DVC's alone. */
 async function tell(project: Project, config: ProjectConfig, added: readonly AddedData[]): Promise<void> {
+  const { openProjectOutbox } = await import('../data/pipeline/project-outbox.ts')
   const outbox = await openProjectOutbox(project.root, config)
   try {
     for (const { path, md5, size, nfiles, changed } of added) {
@@ -79,14 +91,18 @@ async function tell(project: Project, config: ProjectConfig, added: readonly Add
   }
 }
 
-function status(options: Output & { readonly quiet?: boolean }): void {
+async function status(options: Output & { readonly quiet?: boolean }): Promise<void> {
+  const { projectStatus } = await import('../data/pipeline/index.ts')
+  const { openProject } = await import('../data/versioning/index.ts')
   const found = projectStatus(openProject(process.cwd()))
   const clean = Object.keys(found).length === 0
   if (options.quiet) process.exitCode = clean ? 0 : 1
   else print(options, found, clean ? 'Data and pipelines are up to date.' : Object.entries(found).map(describeStatus).join('\n'))
 }
 
-function runCheckout(targets: readonly string[], options: Output & { readonly force?: boolean; readonly relink?: boolean }): void {
+async function runCheckout(targets: readonly string[], options: Output & { readonly force?: boolean; readonly relink?: boolean }): Promise<void> {
+  const { checkout } = await import('../data/pipeline/index.ts')
+  const { openProject } = await import('../data/versioning/index.ts')
   const project = openProject(process.cwd())
   const result = checkout(project, {
     force: options.force ?? false, relink: options.relink ?? false, ...(targets.length === 0 ? {} : { targets: targets.map((target) => resolve(target)) }),

@@ -1,8 +1,6 @@
 import { once as eventOnce } from 'node:events'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { serviceUrl } from '../platform/config/index.ts'
-import { writeFileDurable } from '../platform/fs/index.ts'
 
 interface DemoOptions {
   readonly folder: string
@@ -29,6 +27,8 @@ async function demo(options: DemoOptions): Promise<void> {
   const { openDemoFolder } = await import('./demo/folder.ts')
   const folder = openDemoFolder(options.folder, options.full ? 1 : TENTH)
   const { loadProject } = await import('./project.ts')
+  const { serviceUrl } = await import('../platform/config/index.ts')
+  const { writeFileDurable } = await import('../platform/fs/index.ts')
   const { createSupervisor } = await import('./supervise.ts')
   const { runSteps } = await import('./demo/run.ts')
   const { renderSummary } = await import('./demo/summary.ts')

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidArgumentError, type Command } from 'commander'
-import { eventsClient } from '../../sdk/events.ts'
+import type { Transport } from '../../sdk/http.ts'
 import type { Verification } from '../api/event-log.ts'
+import { EVENT_TYPES, isEventType } from '../api/event-types.ts'
 import type { EventType, LoggedEvent } from '../api/events.ts'
-import { openEventLogDatabase, verifyLog } from '../gateway/event-log/index.ts'
-import { serviceFolder } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
-import { connect } from './connect.ts'
-import { loadProject } from './project.ts'
 
 interface TailOptions {
   readonly lines: number
@@ -22,6 +19,7 @@ interface VerifyOptions {
 }
 
 const PAUSE_MS = 1000
+const PREFIX = 'dev.millrace.'
 
 export function register(program: Command): void {
   const events = program.command('events').description('read and verify the event log')
@@ -42,8 +40,9 @@ export function register(program: Command): void {
 }
 
 async function tail(options: TailOptions): Promise<void> {
-  const transport = connect(loadProject(), 'gateway')
-  const types = (options.types ?? '').split(',').filter((type) => type !== '').map(fullType)
+  const types = (options.types ?? '').split(',').filter((type) => type !== '').map(knownType)
+  const { eventsClient } = await import('../../sdk/events.ts')
+  const transport = await gateway()
   const newest = await transport.json<{ events: readonly LoggedEvent[] }>('GET', '/events', { query: { limit: options.lines, types: types.join(',') } })
   const print = ({ position, event }: LoggedEvent): void => {
     process.stdout.write(options.json ? `${JSON.stringify({ position, event })}\n` : line(position, event))
@@ -81,11 +80,20 @@ async function verify(options: VerifyOptions): Promise<void> {
 }
 
 async function verifyOnline(): Promise<Verification> {
-  const transport = connect(loadProject(), 'gateway')
+  const transport = await gateway()
   return transport.json<Verification>('GET', '/events/verify', { timeoutMs: 300_000 })
 }
 
+async function gateway(): Promise<Transport> {
+  const { connect } = await import('./connect.ts')
+  const { loadProject } = await import('./project.ts')
+  return connect(loadProject(), 'gateway')
+}
+
 async function verifyFiles(): Promise<Verification> {
+  const { openEventLogDatabase, verifyLog } = await import('../gateway/event-log/index.ts')
+  const { serviceFolder } = await import('../platform/config/index.ts')
+  const { loadProject } = await import('./project.ts')
   const { config, folder } = loadProject()
   const db = await openEventLogDatabase(config, folder)
   try {
@@ -100,9 +108,12 @@ function line(position: number, event: LoggedEvent['event']): string {
   return `${String(position).padStart(6)}  ${event.projecttime.slice(0, 19).replace('T', ' ')}  ${type.padEnd(24)} ${event.subject}  ${JSON.stringify(event.data)}\n`
 }
 
-/** The log answers an unknown type with nothing, so a short name may be completed without knowing them all. */
-function fullType(type: string): EventType {
-  return (type.startsWith('dev.millrace.') ? type : `dev.millrace.${type}`) as EventType
+/** The log would answer an unknown type with nothing, for ever. */
+function knownType(type: string): EventType {
+  const full = type.startsWith(PREFIX) ? type : `${PREFIX}${type}`
+  if (isEventType(full)) return full
+  const known = EVENT_TYPES.map((one) => one.slice(PREFIX.length)).toSorted()
+  throw new MillraceError('USAGE', `--types: found ${JSON.stringify(type)}, expected one of ${known.join(', ')}`)
 }
 
 function parseCount(text: string): number {

@@ -1,10 +1,7 @@
 import type { Command } from 'commander'
-import { pipelinesClient } from '../../sdk/pipelines.ts'
 import type { Execution } from '../api/pipelines.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import { hexId } from '../platform/ids/index.ts'
-import { connect } from './connect.ts'
-import { loadProject } from './project.ts'
 
 interface Output {
   readonly json?: boolean
@@ -39,18 +36,21 @@ export function register(program: Command): void {
     .action(start)
 }
 
-function pipelines(): ReturnType<typeof pipelinesClient> {
+async function pipelines() {
+  const { pipelinesClient } = await import('../../sdk/pipelines.ts')
+  const { connect } = await import('./connect.ts')
+  const { loadProject } = await import('./project.ts')
   return pipelinesClient(connect(loadProject(), 'pipelines'))
 }
 
 async function list(options: Output & { readonly model?: string }): Promise<void> {
-  const found = await pipelines().list(options.model === undefined ? {} : { model: options.model })
+  const found = await (await pipelines()).list(options.model === undefined ? {} : { model: options.model })
   if (options.json) process.stdout.write(`${JSON.stringify(found)}\n`)
   else for (const execution of found) process.stdout.write(`${line(execution)}\n`)
 }
 
 async function show(id: string, options: Output & { readonly log?: boolean }): Promise<void> {
-  const client = pipelines()
+  const client = await pipelines()
   const execution = await client.get(id)
   if (options.json) process.stdout.write(`${JSON.stringify(execution)}\n`)
   else process.stdout.write(`${describe(execution)}\n`)
@@ -59,7 +59,7 @@ async function show(id: string, options: Output & { readonly log?: boolean }): P
 
 async function start(options: StartOptions): Promise<void> {
   const params = Object.fromEntries((options.setParam ?? []).map(parseParam))
-  const execution = await pipelines().start({
+  const execution = await (await pipelines()).start({
     key: options.key ?? `cli-${hexId()}`,
     model: options.model,
     reason: options.reason,

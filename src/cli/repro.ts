@@ -1,7 +1,6 @@
 import { relative } from 'node:path'
 import type { Command } from 'commander'
-import { parseParamChange, repro, setParams, type StageEvent, type StageOutput } from '../data/pipeline/index.ts'
-import { openProject } from '../data/versioning/index.ts'
+import type { StageEvent, StageOutput } from '../data/pipeline/index.ts'
 
 interface ReproFlags {
   readonly force?: boolean
@@ -25,6 +24,8 @@ export function register(program: Command): void {
 }
 
 async function run(targets: readonly string[], flags: ReproFlags): Promise<void> {
+  const { parseParamChange, repro, setParams } = await import('../data/pipeline/index.ts')
+  const { openProject } = await import('../data/versioning/index.ts')
   const base = process.cwd()
   const project = openProject(base)
   for (const file of setParams(project, (flags.setParam ?? []).map(parseParamChange))) if (!flags.json) process.stdout.write(`${relative(base, file) || file}: parameters set\n`)

@@ -1,10 +1,8 @@
 import { type Command, Argument } from 'commander'
-import { projectConfigSchema } from '../domain/config.ts'
-import { SERVICE_NAMES, type ServiceName, parseConfig } from '../platform/config/index.ts'
+import { SERVICE_NAMES, type ServiceName } from '../platform/config/names.ts'
 import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
-import { type Project, loadProject } from './project.ts'
+import type { Project } from './project.ts'
 import { type TrackingOptions, addTrackingOptions, withTrackingOptions } from './serve-tracking.ts'
-import { SERVICES } from './services.ts'
 
 /** How long an orderly stop may take before the process goes anyway; the supervisor's patience is longer. */
 const STOP_PATIENCE_MS = 8000
@@ -19,7 +17,8 @@ export function register(program: Command): void {
 }
 
 async function serve(name: ServiceName, options: TrackingOptions): Promise<void> {
-  const { folder, config, database } = settings(name, options)
+  const { folder, config, database } = await settings(name, options)
+  const { SERVICES } = await import('./services.ts')
   // Under a supervisor that was killed with -9 nobody would ever stop this process: its end of the channel closes instead. Until there is
   // something to stop, leaving is enough.
   const leave = (): void => process.exit(1)
@@ -48,7 +47,10 @@ interface Settings extends Project {
 }
 
 /** The project's configuration; for tracking with a place of its own for its data, the defaults do. */
-function settings(name: ServiceName, { serveArtifacts: _always, ...options }: TrackingOptions & { serveArtifacts?: boolean }): Settings {
+async function settings(name: ServiceName, { serveArtifacts: _always, ...options }: TrackingOptions & { serveArtifacts?: boolean }): Promise<Settings> {
+  const { projectConfigSchema } = await import('../domain/config.ts')
+  const { parseConfig } = await import('../platform/config/index.ts')
+  const { loadProject } = await import('./project.ts')
   const given = Object.keys(options)
   if (given.length === 0) return { ...loadProject(), database: undefined }
   if (name !== 'tracking') throw new MillraceError('USAGE', `--${given[0]} is for \`serve tracking\`; the others take their settings from millrace.yaml`)

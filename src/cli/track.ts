@@ -1,11 +1,4 @@
 import type { Command } from 'commander'
-import { trackingClient } from '../../sdk/tracking.ts'
-import { trackProject } from '../data/pipeline/executions/track.ts'
-import { openProject } from '../data/versioning/index.ts'
-import { serviceUrl } from '../platform/config/index.ts'
-import { MillraceError } from '../platform/errors/index.ts'
-import { connect } from './connect.ts'
-import { loadProject } from './project.ts'
 
 interface TrackOptions {
   readonly register?: string
@@ -28,9 +21,16 @@ export function register(program: Command): void {
 }
 
 async function track(options: TrackOptions): Promise<void> {
+  const { trackingClient } = await import('../../sdk/tracking.ts')
+  const { trackProject } = await import('../data/pipeline/executions/track.ts')
+  const { openProject } = await import('../data/versioning/index.ts')
+  const { serviceUrl } = await import('../platform/config/index.ts')
+  const { connect } = await import('./connect.ts')
+  const { loadProject } = await import('./project.ts')
+  const { trackingAddress } = await import('./tracking-address.ts')
   const project = loadProject()
   const { config, folder } = project
-  const address = trackingAddress(options.tracking ?? process.env.MLFLOW_TRACKING_URI) ?? serviceUrl(config, 'tracking')
+  const address = trackingAddress(options.tracking) ?? serviceUrl(config, 'tracking')
   const tracking = trackingClient(connect(project, 'tracking', { address, retryForMs: RETRY_MS }))
   const tracked = await trackProject(openProject(folder), tracking, {
     experiment: options.experiment ?? options.register ?? config.project,
@@ -43,10 +43,4 @@ async function track(options: TrackOptions): Promise<void> {
   process.stdout.write(`run_id    ${tracked.run_id}\n`)
   if (tracked.version !== null) process.stdout.write(`version   ${tracked.version} of ${options.register ?? ''}\n`)
   process.stdout.write(`tracking  ${address}\n`)
-}
-
-function trackingAddress(given: string | undefined): string | undefined {
-  if (given === undefined || given === '') return undefined
-  if (/^https?:\/\//.test(given)) return given.replace(/\/+$/, '')
-  throw new MillraceError('USAGE', `tracking address: found ${JSON.stringify(given)}, expected http://… or https://…`)
 }

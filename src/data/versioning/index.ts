@@ -1,6 +1,6 @@
 export { addDataset, type AddedData, type AddOptions } from './add.ts'
 export { type CheckoutOptions, type CheckoutResult } from './checkout.ts'
-export { initProject } from './init.ts'
+export { enclosingRepository, initProject } from './init.ts'
 export { openProject, type Project } from './project.ts'
 export { pull, push, type TransferOptions, type TransferResult } from './remote.ts'
 export { dataStatus, type DataChange, type OutState } from './status.ts'

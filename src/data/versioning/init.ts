@@ -14,15 +14,24 @@ const FILES: readonly (readonly [string, string])[] = [
 
 /**
  * Makes `root` a Git repository and a DVC project, as `git init` and `dvc init` do: the same files with the same bytes, staged. What is
- * there already stays as it is. Answers the files made, relative to `root`.
+ * there already stays as it is. Without a repository of its own it becomes a part of the one around it, as after `dvc init --subdir`, if that one takes it.
+ * Answers the files made, relative to `root`.
  */
-export function initProject(root: string): readonly string[] {
+export function initProject(root: string, { ownRepository = true }: { readonly ownRepository?: boolean } = {}): readonly string[] {
   mkdirSync(root, { recursive: true })
-  if (!existsSync(join(root, '.git'))) gitSync(root, ['init', '--quiet', '--initial-branch=main'])
+  if (!existsSync(join(root, '.git')) && (ownRepository || enclosingRepository(root) === undefined)) gitSync(root, ['init', '--quiet', '--initial-branch=main'])
   const made = FILES.filter(([name]) => !existsSync(join(root, name)))
   for (const [name, content] of made) writeFileDurable(join(root, name), content)
   mkdirSync(join(root, '.dvc', 'tmp'), { recursive: true })
   const names = made.map(([name]) => name)
   if (names.length > 0) gitSync(root, ['add', '--', ...names])
   return names
+}
+
+/** The top of the Git repository that the folder `root`, which exists, is a part of; undefined where there is none above it, or where that one ignores it. */
+export function enclosingRepository(root: string): string | undefined {
+  const top = gitSync(root, ['rev-parse', '--show-toplevel'], { accept: [128] })
+  if (top.code !== 0) return undefined
+  const ignored = gitSync(root, ['check-ignore', '--quiet', '.'], { accept: [1, 128] }).code === 0
+  return ignored ? undefined : top.stdout.trimEnd()
 }

@@ -107,6 +107,7 @@ class Supervised {
   #reason: string | undefined
   #restarts = 0
   #stopping = false
+  #stopped: Promise<void> | undefined
   #tail = ''
 
   constructor(service: SupervisedService, options: SupervisorOptions, changed: (status: ServiceStatus) => void) {
@@ -130,6 +131,7 @@ class Supervised {
   async start(): Promise<void> {
     await this.#refuseStranger()
     for (let attempt = 1; ; attempt++) {
+      if (this.#stopping) throw new MillraceError('CANCELLED', `${this.name} was stopped before it started`)
       this.#spawn()
       try {
         await this.#becomeHealthy()
@@ -163,10 +165,11 @@ class Supervised {
     )
   }
 
-  async stop(): Promise<void> {
+  /** Once: a start that fails stops what runs, and so does whoever asked for the start. */
+  stop(): Promise<void> {
     this.#stopping = true
-    await this.#kill()
-    this.#set('stopped')
+    this.#stopped ??= this.#kill().then(() => this.#set('stopped'))
+    return this.#stopped
   }
 
   #spawn(): void {

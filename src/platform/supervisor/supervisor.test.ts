@@ -73,9 +73,15 @@ test('a service that never answers is given up with what it said, and the others
     after: ['good'],
   }
   const supervisor = supervise([good, bad])
+  const stops: string[] = []
+  supervisor.on('status', ({ name, state }: ServiceStatus) => {
+    if (state === 'stopped') stops.push(name)
+  })
   await assert.rejects(supervisor.start(), { code: 'SERVICE_FAILED', message: /bad did not start: CONFIG_INVALID: millrace\.yaml:3: port: found 0/ })
   await assert.rejects(fetch(good.healthUrl))
   assert.ok(existsSync(join(folder, 'logs', 'bad.log')))
+  await supervisor.stop()
+  assert.deepEqual(stops, ['bad', 'good'])
 })
 
 test('a stranger that answers at a service’s address is not taken for the service', async () => {
