@@ -1,22 +1,9 @@
-import {
-  ACTOR_HEADER,
-  type AliasMove,
-  type Experiment,
-  type KeyValue,
-  type Metric,
-  type ModelVersion,
-  REASON_HEADER,
-  type RegisteredModel,
-  type Run,
-  type RunInfo,
-  type RunStatus,
-  TIME_HEADER,
-} from '../src/api/tracking.ts'
+import type { Experiment, KeyValue, Metric, Run, RunInfo, RunStatus } from '../src/api/tracking.ts'
 import { type ArtifactContent, artifactsClient } from './artifacts.ts'
-import { ApiError, type RequestOptions, type Transport } from './http.ts'
+import type { RequestOptions, Transport } from './http.ts'
+import { findOrCreate, isCode, orUndefined, quote, registryClient, toPairs } from './registry.ts'
 
 const API = '/api/2.0/mlflow'
-const MILLRACE = '/api/2.0/millrace'
 /** The server's limits of one batch. */
 const METRICS_IN_BATCH = 1000
 const PAIRS_IN_BATCH = 100
@@ -45,30 +32,6 @@ export interface RunQuery {
   readonly pageToken?: string
 }
 
-export interface VersionInit {
-  /** `runs:/RUN/PATH`, `mlflow-artifacts:/…` within the run, `models:/MODEL_ID`. */
-  readonly source: string
-  readonly runId?: string
-  readonly description?: string
-  readonly tags?: Readonly<Record<string, string>>
-}
-
-export interface AliasMoveOptions {
-  readonly actor?: string
-  readonly reason?: string
-  /** Move only if the alias is at this version; null: only if there is no such alias. Otherwise ApiError with code CONFLICT. */
-  readonly expected?: string | null
-  /** Project time of the move, where the clock is simulated; default the service's. */
-  readonly time?: Date
-}
-
-export interface VersionQuery {
-  readonly filter?: string
-  readonly orderBy?: readonly string[]
-  readonly maxResults?: number
-  readonly pageToken?: string
-}
-
 export type TrackingClient = ReturnType<typeof trackingClient>
 
 /** Experiments, runs, artifacts and the model registry. */
@@ -80,22 +43,6 @@ export type { ArtifactContent }
 
 /** MLflow gives a new run, and a new version, for each such request: one whose answer was lost must not be sent again blindly. */
 const ONCE: RequestOptions = { retryForMs: 0 }
-const CREATE_ATTEMPTS = 8
-
-/** Looks again after a creation whose answer was lost: it may have happened. */
-async function findOrCreate<T>(find: () => Promise<T | undefined>, create: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    const found = await find()
-    if (found !== undefined) return found
-    try {
-      return await create()
-    } catch (error) {
-      const answered = error instanceof ApiError && error.status < 500
-      if (answered || attempt >= CREATE_ATTEMPTS) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** attempt))
-    }
-  }
-}
 
 function runsClient(transport: Transport) {
   const get = <T>(path: string, query: Readonly<Record<string, string | number | undefined>>): Promise<T> => transport.json('GET', `${API}/${path}`, { query })
@@ -168,98 +115,8 @@ function runsClient(transport: Transport) {
   }
 }
 
-function registryClient(transport: Transport) {
-  const get = <T>(path: string, query: Readonly<Record<string, string | number | undefined>>): Promise<T> => transport.json('GET', path, { query })
-  const post = <T>(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<T> =>
-    transport.json('POST', `${API}/${path}`, { body, headers })
-
-  const getModel = async (name: string): Promise<RegisteredModel> =>
-    (await get<{ registered_model: RegisteredModel }>(`${API}/registered-models/get`, { name })).registered_model
-  const createVersion = async (model: string, { source, runId, description, tags }: VersionInit): Promise<ModelVersion> => {
-    const body = { name: model, source, run_id: runId, description, tags: toPairs(tags ?? {}) }
-    return (await transport.json<{ model_version: ModelVersion }>('POST', `${API}/model-versions/create`, { ...ONCE, body })).model_version
-  }
-  const searchVersions = async (query: VersionQuery): Promise<{ readonly versions: readonly ModelVersion[]; readonly nextPageToken?: string }> => {
-    const parameters = new URLSearchParams()
-    if (query.filter !== undefined) parameters.set('filter', query.filter)
-    for (const order of query.orderBy ?? []) parameters.append('order_by', order)
-    if (query.maxResults !== undefined) parameters.set('max_results', String(query.maxResults))
-    if (query.pageToken !== undefined) parameters.set('page_token', query.pageToken)
-    const answer = await transport.json<{ model_versions?: readonly ModelVersion[]; next_page_token?: string }>('GET', `${API}/model-versions/search?${parameters.toString()}`)
-    return { versions: answer.model_versions ?? [], ...(answer.next_page_token === undefined ? {} : { nextPageToken: answer.next_page_token }) }
-  }
-
-  return {
-    getModel,
-    /** The model by that name, made if it is missing. */
-    registerModel: async (name: string, init: { description?: string; tags?: Readonly<Record<string, string>> } = {}): Promise<RegisteredModel> => {
-      try {
-        const body = { name, description: init.description, tags: toPairs(init.tags ?? {}) }
-        return (await post<{ registered_model: RegisteredModel }>('registered-models/create', body)).registered_model
-      } catch (error) {
-        if (isCode(error, 'ALREADY_EXISTS')) return getModel(name)
-        throw error
-      }
-    },
-    createVersion,
-    /** The version of the model that this run made, created if there is none: for a caller that may be killed and start again. */
-    findOrCreateVersion: async (model: string, init: VersionInit & { readonly runId: string }): Promise<ModelVersion> => {
-      const filter = `name = ${quote(model)} AND run_id = ${quote(init.runId)}`
-      const find = async () => (await searchVersions({ filter, orderBy: ['version_number ASC'], maxResults: 1 })).versions[0]
-      return findOrCreate(find, () => createVersion(model, init))
-    },
-    getVersion: async (model: string, version: string): Promise<ModelVersion> =>
-      (await get<{ model_version: ModelVersion }>(`${API}/model-versions/get`, { name: model, version })).model_version,
-    /** Where the version's files are: for `files` and `readArtifact`. */
-    getDownloadUri: async (model: string, version: string): Promise<string> =>
-      (await get<{ artifact_uri: string }>(`${API}/model-versions/get-download-uri`, { name: model, version })).artifact_uri,
-    searchVersions,
-    setVersionTag: async (model: string, version: string, key: string, value: string): Promise<void> => {
-      await post('model-versions/set-tag', { name: model, version, key, value })
-    },
-    /** Moves the alias in one transaction with its history and its event. Where it is already, nothing happens. */
-    setAlias: async (model: string, alias: string, version: string, options: AliasMoveOptions = {}): Promise<void> => {
-      await post('registered-models/alias', { name: model, alias, version, ...expectation(options) }, moverHeaders(options))
-    },
-    /** Removing one that is not there is no error. */
-    deleteAlias: async (model: string, alias: string, options: AliasMoveOptions = {}): Promise<void> => {
-      const body = { name: model, alias, ...expectation(options) }
-      await transport.json('DELETE', `${API}/registered-models/alias`, { body, headers: moverHeaders(options) })
-    },
-    /** undefined where the model or the alias does not exist. */
-    getByAlias: (model: string, alias: string): Promise<ModelVersion | undefined> =>
-      orUndefined(get<{ model_version: ModelVersion }>(`${API}/registered-models/alias`, { name: model, alias }), (answer) => answer.model_version),
-    aliasHistory: async (model: string, alias?: string): Promise<readonly AliasMove[]> =>
-      (await get<{ moves: readonly AliasMove[] }>(`${MILLRACE}/registered-models/alias-history`, { name: model, alias })).moves,
-    /** The move that put the alias where it was at `time` (project time); undefined where there had been none. */
-    aliasAt: (model: string, alias: string, time: Date): Promise<AliasMove | undefined> =>
-      orUndefined(get<AliasMove>(`${MILLRACE}/registered-models/champion-at`, { name: model, alias, time: time.toISOString() }), (move) => move),
-  }
-}
-
-function expectation({ expected }: AliasMoveOptions): { expected_version?: string } {
-  return expected === undefined ? {} : { expected_version: expected ?? '' }
-}
-
-function moverHeaders({ actor, reason, time }: AliasMoveOptions): Record<string, string> {
-  return {
-    ...(actor === undefined ? {} : { [ACTOR_HEADER]: encodeURIComponent(actor) }),
-    ...(reason === undefined ? {} : { [REASON_HEADER]: encodeURIComponent(reason) }),
-    ...(time === undefined ? {} : { [TIME_HEADER]: time.toISOString() }),
-  }
-}
-
-function toPairs(values: Readonly<Record<string, unknown>>): readonly KeyValue[] {
-  return Object.entries(values).map(([key, value]) => ({ key, value: typeof value === 'string' ? value : (JSON.stringify(value) ?? '') }))
-}
-
 function toDouble(value: number): number | string {
   return Number.isFinite(value) ? value : String(value)
-}
-
-/** A string of the search language. */
-function quote(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`
 }
 
 function isPoints(metrics: Readonly<Record<string, number>> | readonly MetricPoint[]): metrics is readonly MetricPoint[] {
@@ -268,17 +125,4 @@ function isPoints(metrics: Readonly<Record<string, number>> | readonly MetricPoi
 
 function* chunks<T>(values: readonly T[], size: number): Iterable<readonly T[]> {
   for (let at = 0; at < values.length; at += size) yield values.slice(at, at + size)
-}
-
-function isCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof ApiError && codes.includes(error.code)
-}
-
-async function orUndefined<A, T>(answer: Promise<A>, take: (answer: A) => T): Promise<T | undefined> {
-  try {
-    return take(await answer)
-  } catch (error) {
-    if (isCode(error, 'NOT_FOUND', 'ALIAS_NOT_FOUND')) return undefined
-    throw error
-  }
 }

@@ -18,6 +18,7 @@ export const COMMANDS = {
   evaluate: () => import('./evaluate.ts'),
   executions: () => import('./executions.ts'),
   track: () => import('./track.ts'),
+  models: () => import('./models.ts'),
   events: () => import('./events.ts'),
   status: () => import('./status.ts'),
   clock: () => import('./clock.ts'),
