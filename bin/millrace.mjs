@@ -1,17 +1,12 @@
 #!/usr/bin/env node
 // The launcher. Plain JavaScript that any Node since 18 can read: it finds a Node that can run Millrace and hands over to it.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 const WANTED = 24
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const source = join(root, 'src', 'main.ts')
-const built = join(root, 'dist', 'src', 'main.js')
-// Node strips no types under node_modules, so an installed package always runs what was built.
-const entry = existsSync(source) && !root.includes('node_modules') ? source : built
+const entry = new URL('entry.mjs', import.meta.url)
 
 if (process.argv[2] === '--print-node') {
   // For the scripts of this repository, which need the same Node.
@@ -20,7 +15,7 @@ if (process.argv[2] === '--print-node') {
   const current = Number(process.versions.node.split('.')[0]) >= WANTED
   // The demo shares a laptop with six services: its own heap is kept small, which only a start can ask for.
   const flags = process.argv[2] === 'demo' ? ['--max-semi-space-size=2', '--optimize-for-size'] : []
-  if (current && flags.length === 0) await import(pathToFileURL(entry).href)
+  if (current && flags.length === 0) await import(entry.href)
   else handOver(current ? process.execPath : carriedNode(), flags)
 }
 
@@ -46,7 +41,7 @@ function carriedNode() {
 
 function handOver(node, flags) {
   const environment = { MALLOC_ARENA_MAX: '2', ...process.env }
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...flags, entry, ...process.argv.slice(2)], { stdio: 'inherit', env: environment })
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', ...flags, fileURLToPath(entry), ...process.argv.slice(2)], { stdio: 'inherit', env: environment })
   // A terminal sends Ctrl-C to both processes; a supervisor sends SIGTERM to this one only. Either way the child decides when to go.
   process.on('SIGINT', () => {})
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))

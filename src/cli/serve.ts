@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { type Command, Argument } from 'commander'
 import { SERVICE_NAMES, type ServiceName } from '../platform/config/names.ts'
 import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
@@ -25,6 +26,8 @@ async function serve(name: ServiceName, options: TrackingOptions): Promise<void>
   if (process.channel) process.once('disconnect', leave)
   // The listener keeps the channel, and with it this process, open: a service that could not start must end, not wait to be killed.
   const running = await SERVICES[name](config, { projectFolder: folder, ...(database === undefined ? {} : { database }) }).finally(() => process.off('disconnect', leave))
+  // For the next start; the cache is else written at the end, which a service that is killed does not have.
+  flushCompileCache()
   let stopping = false
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return

@@ -1,6 +1,6 @@
-import { extname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
 import { SERVICE_NAMES, type ServiceName, serviceUrl } from '../platform/config/index.ts'
+import { ENTRY } from '../platform/entry.ts'
 import { Supervisor } from '../platform/supervisor/index.ts'
 import type { Project } from './project.ts'
 
@@ -18,20 +18,16 @@ const AFTER: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
 const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-old-space-size=512', '--max-semi-space-size=2'] as const
 /** Those that answer a few times a second: they take the smaller heap and give up some speed. */
 const OFF_THE_HOT_PATH: readonly ServiceName[] = ['gateway', 'tracking', 'pipelines']
-/** `.ts` in a checkout, `.js` in the published package. */
-const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url))
 
 /** A supervisor over the project's services, each `millrace serve NAME` in a process of its own, on the Node that runs this. */
 export function createSupervisor({ folder, config }: Project, environment: Readonly<Record<string, string | undefined>> = {}): Supervisor {
   const services = SERVICE_NAMES.map((name) => ({
     name,
-    command: [process.execPath, ...NODE_FLAGS, ...(OFF_THE_HOT_PATH.includes(name) ? ['--optimize-for-size'] : []), MAIN, 'serve', name] as [string, ...string[]],
+    command: [process.execPath, ...NODE_FLAGS, ...(OFF_THE_HOT_PATH.includes(name) ? ['--optimize-for-size'] : []), ENTRY, 'serve', name] as [string, ...string[]],
     healthUrl: `${serviceUrl(config, name)}/health`,
     after: AFTER[name],
   }))
   const state = resolve(folder, config.storage.folder)
-  // Services start in a third of the time when Node finds their modules compiled, and stripped of types, by an earlier start.
   // Two arenas: glibc otherwise keeps one a thread and core, and what DuckDB and ONNX Runtime free stays in them.
-  const cached = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(state, 'compile-cache') }
-  return new Supervisor(services, { folder, logFolder: join(state, 'logs'), environment: { ...cached, ...environment } })
+  return new Supervisor(services, { folder, logFolder: join(state, 'logs'), environment: { MALLOC_ARENA_MAX: '2', ...environment } })
 }

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { ENTRY } from '../../platform/entry.ts'
 import { writeFileDurable } from '../../platform/fs/index.ts'
 import type { Project } from '../versioning/project.ts'
 
@@ -11,9 +11,7 @@ import type { Project } from '../versioning/project.ts'
 export function shimFolder(project: Project): string {
   const folder = join(project.tmpDir, 'millrace', 'bin')
   const file = join(folder, 'millrace')
-  // In the built package this file ends in .js, and so does the entry.
-  const entry = fileURLToPath(new URL(`../../main${extname(import.meta.url)}`, import.meta.url))
-  const script = `#!/bin/sh\nexec ${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(entry)} "$@"\n`
+  const script = `#!/bin/sh\nexec ${quote(process.execPath)} --disable-warning=ExperimentalWarning ${quote(ENTRY)} "$@"\n`
   if (!existsSync(file) || readFileSync(file, 'utf8') !== script) {
     writeFileDurable(file, script, 0o755)
     chmodSync(file, 0o755)

@@ -290,7 +290,7 @@ function ask(url: string): Promise<{ readonly project?: string } | undefined> {
     const asked = get(url, { timeout: HEALTH_TIMEOUT_MS, agent: false }, (response) => {
       response.resume()
       const project = response.headers[PROJECT_HEADER]
-      resolve(response.statusCode === 200 ? { ...(typeof project === 'string' ? { project } : {}) } : undefined)
+      resolve(response.statusCode === 200 ? (typeof project === 'string' ? { project } : {}) : undefined)
     })
     asked.on('timeout', () => asked.destroy())
     asked.on('error', () => resolve(undefined))
