@@ -1,12 +1,13 @@
-import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Instance } from '../platform/duckdb/instance.ts'
 
 /** An in-memory DuckDB, for reading and writing Parquet. The library is loaded on first use; what is made then is kept until `close`. */
 export class DuckDB {
-  #instance: Promise<DuckDBInstance> | undefined
+  #instance: Promise<Instance> | undefined
 
   /** Gives `work` a connection of its own. */
   async use<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-    this.#instance ??= this.#open()
+    this.#instance ??= open()
     const connection = await (await this.#instance).connect()
     try {
       return await work(connection)
@@ -18,11 +19,11 @@ export class DuckDB {
   async close(): Promise<void> {
     const instance = await this.#instance
     this.#instance = undefined
-    instance?.closeSync()
+    instance?.close()
   }
+}
 
-  async #open(): Promise<DuckDBInstance> {
-    const { DuckDBInstance } = await import('@duckdb/node-api')
-    return DuckDBInstance.create(':memory:', { memory_limit: '128MB', threads: '1', autoinstall_known_extensions: 'false' })
-  }
+async function open(): Promise<Instance> {
+  const { Instance } = await import('../platform/duckdb/instance.ts')
+  return Instance.open({ memory: '128MB', threads: 1 })
 }

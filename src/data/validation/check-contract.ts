@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { overall, summarise, type Contract, type ContractReport, type Table } from '../../domain/contract/index.ts'
+import { identifier } from '../../platform/duckdb/index.ts'
 import { MillraceError, errnoCode, errorMessage } from '../../platform/errors/index.ts'
 import { describeProblem, type Problem } from './contract-file/problems.ts'
 import { readContract, type ContractReading } from './contract-file/read.ts'
-import { Engine, type EngineLimits } from './engine.ts'
+import { type EngineLimits, openEngine } from './engine.ts'
 import { findDataFiles } from './files.ts'
 import { DATA, layOut } from './layout.ts'
 import { measureAll } from './measure.ts'
 import { judge, skipReason, skipped } from './judge.ts'
 import { sample } from './samples.ts'
-import { identifier } from './sql.ts'
 
 export interface ContractCheckRequest {
   readonly contract: string
@@ -34,7 +34,7 @@ export async function checkContract(request: ContractCheckRequest): Promise<Cont
   const { contract, problems } = await loadContract(request.contract, root)
   const table = chooseTable(contract, request.table, request.contract)
   const files = findDataFiles(request.data, root)
-  const engine = await Engine.open(files.map((file) => file.absolute), request.limits)
+  const engine = await openEngine(files.map((file) => file.absolute), request.limits)
   try {
     const layout = await layOut(engine, files, table)
     await engine.run(`CREATE TEMP VIEW ${identifier(table.name)} AS SELECT ${table.columns.map((column) => identifier(column.name)).join(', ') || '*'} FROM ${DATA}`)

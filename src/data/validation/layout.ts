@@ -1,8 +1,8 @@
 import { conforms, expectedType, typeOfText, type Column, type Table } from '../../domain/contract/index.ts'
+import { identifier, literal } from '../../platform/duckdb/index.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Engine } from './engine.ts'
 import type { DataFile } from './files.ts'
-import { identifier, list, literal } from './sql.ts'
 
 /** How one of the contract's columns stands in the files. */
 export interface ColumnState {
@@ -63,8 +63,8 @@ async function inspect(engine: Engine, file: DataFile, index: number): Promise<I
   const path = literal(file.absolute)
   try {
     const source = file.format === 'csv' ? await load(engine, path, `__csv${index}`) : `read_parquet(${list([path])})`
-    const described = await engine.select(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${source})`)
-    const counted = await engine.select(`SELECT ${file.format === 'csv' ? `count(*) AS rows FROM ${source}` : `sum(num_rows) AS rows FROM parquet_file_metadata(${path})`}`)
+    const described = await engine.rows(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${source})`)
+    const counted = await engine.rows(`SELECT ${file.format === 'csv' ? `count(*) AS rows FROM ${source}` : `sum(num_rows) AS rows FROM parquet_file_metadata(${path})`}`)
     const types = new Map(described.map((row) => [String(row['column_name']), String(row['column_type'])]))
     if (file.format === 'csv') types.delete(ROW)
     return { path: file.path, absolute: file.absolute, source, rows: Number(counted[0]?.['rows'] ?? 0), types }
@@ -154,4 +154,8 @@ export function describeState(state: ColumnState): string {
   const wrong = state.wrong.map((file) => `in ${file.path} ${state.column.name} is ${file.type}, expected ${expectedType(state.column)}`)
   const all = [...lacking, ...wrong]
   return all.length > 3 ? `${all.slice(0, 3).join('; ')}; and ${all.length - 3} more files` : all.join('; ')
+}
+
+function list(items: readonly string[]): string {
+  return `[${items.join(', ')}]`
 }

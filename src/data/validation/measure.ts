@@ -1,9 +1,9 @@
 import { type Check, type Measure } from '../../domain/contract/index.ts'
+import { identifier } from '../../platform/duckdb/index.ts'
 import { errorMessage } from '../../platform/errors/index.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, requireSelect, selectGuarded } from './engine.ts'
 import { DATA, type ColumnState, type Layout } from './layout.ts'
 import { breachOf } from './predicates.ts'
-import { identifier } from './sql.ts'
 
 /** What was found: a number, null where there was nothing to measure, or why it could not be measured. */
 export type Measured = { readonly value: number | null } | { readonly error: string }
@@ -126,7 +126,7 @@ async function answer(engine: Engine, questions: readonly Question[], results: M
   const [first] = questions
   if (first === undefined) return
   try {
-    const [row] = await engine.select(`SELECT ${questions.map((one, index) => `${one.aggregate} AS m${index}`).join(', ')} FROM ${first.from}`)
+    const [row] = await engine.rows(`SELECT ${questions.map((one, index) => `${one.aggregate} AS m${index}`).join(', ')} FROM ${first.from}`)
     for (const [index, { check }] of questions.entries()) results.set(check, { value: numeric(row?.[`m${index}`], check) })
   } catch (error) {
     if (questions.length === 1) results.set(first.check, { error: firstLine(error) })
@@ -138,7 +138,7 @@ async function answer(engine: Engine, questions: readonly Question[], results: M
 /** The contract's own query, as it stands: one row with one value. */
 async function measureQuery(engine: Engine, check: Check, sql: string): Promise<Measured> {
   try {
-    const rows = await engine.selectGuarded(sql)
+    const rows = await selectGuarded(engine, sql)
     const values = Object.values(rows[0] ?? {})
     if (rows.length !== 1 || values.length !== 1) return { error: `the query must give one value, it gave ${rows.length} rows of ${values.length} columns` }
     return { value: numeric(values[0], check) }
@@ -157,7 +157,7 @@ function numeric(value: unknown, check: Check): number | null {
 
 async function refusal(engine: Engine, sql: string): Promise<string | undefined> {
   try {
-    await engine.prepare(sql)
+    await requireSelect(engine, sql)
     return undefined
   } catch (error) {
     return firstLine(error)

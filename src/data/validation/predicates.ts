@@ -1,6 +1,6 @@
 import { isFloating, type Measure, type ValueTest } from '../../domain/contract/index.ts'
+import { identifier, literal } from '../../platform/duckdb/index.ts'
 import type { ColumnState } from './layout.ts'
-import { identifier, literal } from './sql.ts'
 
 /**
  * SQL that is true of the rows which break a rule, and false or null of the others. Undefined for measures that no single row decides.

@@ -1,9 +1,9 @@
 import type { Check, SampleRow, Table } from '../../domain/contract/index.ts'
-import type { Engine, Row } from './engine.ts'
+import { type Row, identifier } from '../../platform/duckdb/index.ts'
+import type { Engine } from './engine.ts'
 import { POSITIONED, type ColumnState, type Layout } from './layout.ts'
 import { repeatedKeys } from './measure.ts'
 import { breachOf } from './predicates.ts'
-import { identifier } from './sql.ts'
 
 const SAMPLE_ROWS = 5
 const WITHHELD = '(withheld)'
@@ -13,11 +13,11 @@ export async function sample(engine: Engine, check: Check, layout: Layout, table
   const { measure } = check
   const states = new Map(layout.columns.map((state) => [state.column.name, state]))
   const withheld = new Set(table.columns.filter((column) => column.sensitive).map((column) => column.name))
-  if (measure.kind === 'duplicateValues') return (await engine.select(repeats(measure.columns))).map((row) => cleaned(row, withheld))
+  if (measure.kind === 'duplicateValues') return (await engine.rows(repeats(measure.columns))).map((row) => cleaned(row, withheld))
   const breach = breachOf(measure, states)
   if (breach === undefined) return []
   const columns = measure.kind === 'failedRows' ? present(table, states) : [...new Set([...keyOf(table, states), ...('column' in measure ? [measure.column] : [])])]
-  const rows = await engine.select(
+  const rows = await engine.rows(
     `SELECT __file AS file, __row AS row${columns.map((column) => `, ${identifier(column)}`).join('')} FROM ${POSITIONED} WHERE ${breach} LIMIT ${SAMPLE_ROWS}`,
   )
   return rows.map((row) => cleaned(row, withheld))

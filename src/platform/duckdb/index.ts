@@ -1,45 +1,26 @@
-import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DuckDBInstance, type DuckDBConnection, type DuckDBVector } from '@duckdb/node-api'
+import { type DuckDBConnection, StatementType } from '@duckdb/node-api'
 import { MillraceError, errorMessage } from '../errors/index.ts'
+import { type Column, type ColumnTable, NumberColumn, StringColumn, tableOf } from './columns.ts'
+import { Instance, type InstanceOptions } from './instance.ts'
+import { type Row, plainRow } from './rows.ts'
+import { identifier, literal } from './sql.ts'
 
-export interface DuckDbLimits {
-  /** As DuckDB writes it; what does not fit is spilled to a temporary folder. */
-  readonly memory: string
-  readonly threads: number
-}
+export type { ColumnTable, Row }
+export { identifier, literal }
 
-const LIMITS: DuckDbLimits = { memory: '512MB', threads: 2 }
-
-/** The rows of a query, column by column. A missing number is NaN, a missing string null. Asking for a column that is not there throws. */
-export interface ColumnTable {
-  readonly rows: number
-  readonly names: readonly string[]
-  numbers(column: string): Float64Array
-  strings(column: string): readonly (string | null)[]
-}
-
-/** A DuckDB in memory, for work on files. Moments are in UTC. It never downloads an extension. `close` removes what it spilled. */
+/** One connection to a DuckDB of its own, for work on files. */
 export class DuckDb {
-  readonly #instance: DuckDBInstance
+  readonly #instance: Instance
   readonly #connection: DuckDBConnection
-  readonly #spill: string
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, spill: string) {
+  private constructor(instance: Instance, connection: DuckDBConnection) {
     this.#instance = instance
     this.#connection = connection
-    this.#spill = spill
   }
 
-  static async open(given: Partial<DuckDbLimits> = {}): Promise<DuckDb> {
-    const limits = { ...LIMITS, ...given }
-    const spill = join(tmpdir(), `millrace-duckdb-${randomUUID()}`)
-    const instance = await DuckDBInstance.create(':memory:', { memory_limit: limits.memory, threads: String(limits.threads), temp_directory: spill })
-    const database = new DuckDb(instance, await instance.connect(), spill)
-    for (const setting of [`TimeZone = 'UTC'`, 'autoinstall_known_extensions = false', "allocator_flush_threshold = '4MB'"]) await database.run(`SET ${setting}`)
-    return database
+  static async open(options: Partial<InstanceOptions> = {}): Promise<DuckDb> {
+    const instance = await Instance.open(options)
+    return new DuckDb(instance, await instance.connect())
   }
 
   /** DATA_UNREADABLE with DuckDB's words, which name the file, where a query cannot be run. */
@@ -61,6 +42,29 @@ export class DuckDb {
         for (const [i, column] of columns.entries()) column.add(chunk.getColumnVector(i), chunk.rowCount)
       }
       return tableOf(names, columns)
+    } catch (error) {
+      throw refused(error)
+    }
+  }
+
+  /** The rows of a query as JSON can hold them: moments as RFC 3339, whole numbers beyond 2^53 and numbers that are not finite as text. */
+  async rows(sql: string): Promise<readonly Row[]> {
+    try {
+      return (await this.#connection.runAndReadAll(sql)).getRowObjectsJS().map(plainRow)
+    } catch (error) {
+      throw refused(error)
+    }
+  }
+
+  /** What the statements of `sql` are, found without running any; `type` (`SELECT`, `COPY` …) only where there is exactly one. */
+  async describe(sql: string): Promise<{ readonly statements: number; readonly type: string | null }> {
+    try {
+      const statements = await this.#connection.extractStatements(sql)
+      if (statements.count !== 1) return { statements: statements.count, type: null }
+      const prepared = await statements.prepare(0)
+      const type = StatementType[prepared.statementType]
+      prepared.destroySync()
+      return { statements: 1, type }
     } catch (error) {
       throw refused(error)
     }
@@ -89,90 +93,10 @@ export class DuckDb {
 
   close(): void {
     this.#connection.closeSync()
-    this.#instance.closeSync()
-    rmSync(this.#spill, { recursive: true, force: true })
+    this.#instance.close()
   }
 }
 
 function refused(error: unknown): MillraceError {
   return error instanceof MillraceError ? error : new MillraceError('DATA_UNREADABLE', errorMessage(error), { cause: error })
-}
-
-interface Column {
-  add(vector: DuckDBVector, rows: number): void
-}
-
-class NumberColumn implements Column {
-  #parts: Float64Array[] = []
-
-  add(vector: DuckDBVector, rows: number): void {
-    const part = new Float64Array(rows)
-    for (let i = 0; i < rows; i++) {
-      const value: unknown = vector.getItem(i)
-      part[i] = typeof value === 'number' ? value : Number.NaN
-    }
-    this.#parts.push(part)
-  }
-
-  whole(): Float64Array {
-    const whole = new Float64Array(this.#parts.reduce((rows, part) => rows + part.length, 0))
-    let at = 0
-    for (const part of this.#parts) {
-      whole.set(part, at)
-      at += part.length
-    }
-    // Given back before the next column is put together.
-    this.#parts = []
-    return whole
-  }
-}
-
-class StringColumn implements Column {
-  readonly values: (string | null)[] = []
-  /** One object per distinct text: columns of categories would otherwise hold one per row. */
-  readonly #seen = new Map<string, string>()
-
-  add(vector: DuckDBVector, rows: number): void {
-    for (let i = 0; i < rows; i++) {
-      const value: unknown = vector.getItem(i)
-      this.values.push(typeof value === 'string' ? this.#intern(value) : null)
-    }
-  }
-
-  #intern(value: string): string {
-    const known = this.#seen.get(value)
-    if (known !== undefined) return known
-    if (this.#seen.size < 10_000) this.#seen.set(value, value)
-    return value
-  }
-}
-
-function tableOf(names: readonly string[], columns: readonly Column[]): ColumnTable {
-  const wholes = new Map(names.map((name, i) => [name, columns[i] instanceof NumberColumn ? columns[i].whole() : columns[i]]))
-  const absent = (column: string, kind: string) => new MillraceError('DATA_UNREADABLE', `there is no column ${column} of ${kind}; there are ${names.join(', ')}`)
-  const [first] = wholes.values()
-  const rows = first instanceof Float64Array ? first.length : first instanceof StringColumn ? first.values.length : 0
-  return {
-    rows,
-    names,
-    numbers(column) {
-      const found = wholes.get(column)
-      if (!(found instanceof Float64Array)) throw absent(column, 'numbers')
-      return found
-    },
-    strings(column) {
-      const found = wholes.get(column)
-      if (!(found instanceof StringColumn)) throw absent(column, 'text')
-      return found.values
-    },
-  }
-}
-
-/** Names and texts can hold anything: they go into SQL only through these. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
 }
