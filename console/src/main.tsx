@@ -13,6 +13,7 @@ import './styles/runs.css'
 import './styles/run.css'
 import './styles/artifacts.css'
 import './styles/compare.css'
+import './styles/models.css'
 
 const queries = new QueryClient({ defaultOptions: { queries: { retry: 1, refetchOnWindowFocus: true } } })
 const root = document.getElementById('root')

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react'
 import type { Experiment } from '../../../src/api/tracking.ts'
 import { formatMoment } from '../runs/cells.ts'
 import { Frame } from '../shared/frame.tsx'
-import { Empty, Panel } from '../shared/panel.tsx'
+import { Empty } from '../shared/panel.tsx'
 import { ask } from '../tracking/ask.ts'
 import { inSearch, quoted } from '../tracking/keys.ts'
 import type { NameSearch } from './search.ts'
@@ -41,27 +41,23 @@ export function ExperimentsPage() {
   const experiments = found.data?.pages.flatMap((page) => page.experiments ?? [])
   return (
     <Frame skip="Skip to the experiments">
-      <h1 className="page-title">Experiments</h1>
-      <Panel
-        id="experiments"
-        title="All experiments"
-        lead="Each holds the runs of one question. Clients make them with mlflow.set_experiment."
-        actions={
-          <form
-            className="inline-form"
-            role="search"
-            onSubmit={(event) => {
-              event.preventDefault()
-              change({ ...(text === '' ? {} : { name: text }), ...(deleted === true ? { deleted } : {}) })
-            }}
-          >
-            <input className="text-input" type="search" aria-label="Find by name" placeholder="Find by name" value={text} onChange={(event) => setText(event.target.value)} />
-            <label className="check">
-              <input type="checkbox" checked={deleted === true} onChange={(event) => change({ ...(name === '' ? {} : { name }), ...(event.target.checked ? { deleted: true } : {}) })} /> Deleted
-            </label>
-          </form>
-        }
-      >
+      <div className="page-head page-head-actions">
+        <h1>Experiments</h1>
+        <form
+          className="inline-form"
+          role="search"
+          onSubmit={(event) => {
+            event.preventDefault()
+            change({ ...(text === '' ? {} : { name: text }), ...(deleted === true ? { deleted } : {}) })
+          }}
+        >
+          <input className="text-input" type="search" aria-label="Find by name" placeholder="Find by name" value={text} onChange={(event) => setText(event.target.value)} />
+          <label className="check">
+            <input type="checkbox" checked={deleted === true} onChange={(event) => change({ ...(name === '' ? {} : { name }), ...(event.target.checked ? { deleted: true } : {}) })} /> Deleted
+          </label>
+        </form>
+      </div>
+      <section className="panel" aria-label="All experiments">
         {found.error === null ? null : (
           <Empty title="Tracking cannot be asked" error>
             {found.error.message}
@@ -113,7 +109,7 @@ export function ExperimentsPage() {
             More experiments
           </button>
         ) : null}
-      </Panel>
+      </section>
     </Frame>
   )
 }
