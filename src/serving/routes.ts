@@ -3,7 +3,7 @@ import type { HttpServer, RequestTaker } from '../platform/http/index.ts'
 import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
-import { describeModel } from './protocols/oip.ts'
+import { EXTENSIONS, describeModel } from './protocols/v2/index.ts'
 import type { Router } from './routing/router.ts'
 import * as schema from './schema.ts'
 
@@ -17,6 +17,7 @@ export interface RoutesOptions {
 export async function registerRoutes(http: HttpServer, { router, journal, hotPath }: RoutesOptions): Promise<void> {
   await registerPredictions(http, hotPath)
   registerInferenceProtocol(http, router)
+  registerV1(http, router)
 
   http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => router.states())
 
@@ -46,7 +47,7 @@ export async function registerRoutes(http: HttpServer, { router, journal, hotPat
 function registerInferenceProtocol(http: HttpServer, router: Router): void {
   const tags = ['inference']
   const ready = () => router.deployments.every((deployment) => deployment.champion !== null)
-  http.get('/v2', { schema: { tags } }, () => ({ name: 'millrace', version: VERSION, extensions: [] }))
+  http.get('/v2', { schema: { tags } }, () => ({ name: 'millrace', version: VERSION, extensions: EXTENSIONS }))
   http.get('/v2/health/live', { schema: { tags } }, () => ({ live: true }))
   http.get('/v2/health/ready', { schema: { tags } }, (_request, reply) => reply.status(ready() ? 200 : 503).send({ live: true, ready: ready() }))
 
@@ -70,6 +71,16 @@ function registerInferenceProtocol(http: HttpServer, router: Router): void {
   http.get('/v2/models/:model/versions/:version/ready', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelReady(params.model, params.version))
 }
 
+/** KServe's V1 (protocol/rest/v1_endpoints.py), beside its predictions. */
+function registerV1(http: HttpServer, router: Router): void {
+  const tags = ['inference']
+  http.get('/v1/models', { schema: { tags } }, () => ({ models: router.deployments.map((deployment) => deployment.name) }))
+  http.get('/v1/models/:model', { schema: { params: schema.modelParams, tags } }, ({ params }, reply) => {
+    const ready = deployed(router, params.model).champion !== null
+    return reply.status(ready ? 200 : 503).send({ name: params.model, ready })
+  })
+}
+
 function deployed(router: Router, model: string) {
   const deployment = router.find(model)
   if (deployment) return deployment
@@ -88,6 +99,7 @@ async function registerPredictions(http: HttpServer, hotPath: RequestTaker): Pro
     const predictions = [
       { url: '/invocations', schema: { summary: "MLflow's scoring protocol", body: schema.invocationsBody, response: { 200: schema.invocationsAnswer } } },
       { url: '/v2/models/:model/infer', schema: { summary: 'Open Inference Protocol', params: schema.modelParams, body: schema.inferBody, response: { 200: schema.inferAnswer } } },
+      { url: '/v1/models/:model::predict', schema: { summary: "KServe's V1 protocol", params: schema.modelParams, body: schema.predictBody, response: { 200: schema.invocationsAnswer } } },
       {
         url: '/v2/models/:model/versions/:version/infer',
         schema: { summary: 'Open Inference Protocol, one version', params: schema.versionParams, body: schema.inferBody, response: { 200: schema.inferAnswer } },

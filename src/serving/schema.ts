@@ -23,6 +23,7 @@ export const invocationsBody = Type.Object(
   },
   { description: 'Exactly one of dataframe_records, dataframe_split, instances, inputs' },
 )
+export const predictBody = Type.Object({ instances: Type.Array(Type.Unknown(), { description: 'Objects, or lists in the order of the signature' }) })
 export const invocationsAnswer = Type.Object({
   predictions: Type.Array(Type.Union([Type.Object({ label: Type.Number(), probability: Type.Number() }), Type.Number()])),
 })

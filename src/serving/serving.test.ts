@@ -89,7 +89,7 @@ describe('prediction requests', () => {
     ['a split with unknown keys', '/invocations', { dataframe_split: { data: [values], rows: 1 } }, 400, /dataframe_split.rows/],
     ['a row of other length', '/invocations', { dataframe_split: { columns, data: [[1]] } }, 400, /1 values, expected 6/],
     ['a row that is no row', '/invocations', { dataframe_records: [7] }, 400, /dataframe_records\[0\] is a number/],
-    ['a content type that is not JSON', '/invocations', 'a,b', 415, /text\/csv/, { 'content-type': 'text/csv' }],
+    ['a content type that is not JSON', '/invocations', 'a,b', 415, /application\/xml/, { 'content-type': 'application/xml' }],
     ['a body over the limit', '/invocations', { dataframe_records: [{ ...ROW, note: 'x'.repeat(5000) }] }, 413, /limit is 4096/],
     ['a foreign Host', '/invocations', { dataframe_records: [ROW] }, 403, /allowed_hosts/, { origin: 'http://evil.example' }],
     ['a time that is none', '/invocations', { dataframe_records: [ROW] }, 400, /X-Millrace-Time/, { 'x-millrace-time': 'soon' }],

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
 
 /** Bytes of bodies that are being received, all together: a bound on what slow senders can make us hold. */
 export class BodyBudget {
@@ -20,34 +20,33 @@ export class BodyBudget {
   }
 }
 
-/** Called once: with what was parsed, or with an error; `whole` says whether the body was received to its end. */
-export type BodyReader = (error: unknown, body: unknown, whole: boolean) => void
+/** Called once: with the bytes, or with an error and nothing. */
+export type BodyReader = (error: unknown, body: Buffer | null) => void
 
-/**
- * Reads a JSON body. Errors are BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST, OVERLOADED. `done` is never called when the caller went away
- * before the end.
- */
-export function readJson(request: IncomingMessage, limit: number, budget: BodyBudget, done: BodyReader): void {
+const EMPTY = Buffer.alloc(0)
+
+/** Reads a body. Errors are BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, OVERLOADED. `done` is never called when the caller went away before the end. */
+export function readBody(request: IncomingMessage, limit: number, budget: BodyBudget, done: BodyReader): void {
   const { headers } = request
   const length = headers['content-length']
-  const refusal = refuseHeaders(headers['content-type'], headers['content-encoding'], length, limit)
+  const refusal = refuseHeaders(headers['content-encoding'], length, limit)
   if (refusal) {
     request.resume()
-    done(refusal, undefined, false)
+    done(refusal, null)
     return
   }
   const expected = length === undefined ? Number.NaN : Number(length)
   if (expected === 0) {
     request.resume()
-    parse(undefined, done)
+    done(null, EMPTY)
     return
   }
   request.once('data', (chunk: Buffer) => {
     // A small body comes in one piece, and needs no collecting.
-    if (chunk.length === expected) parse(chunk, done)
+    if (chunk.length === expected) done(null, chunk)
     else collect(request, chunk, limit, budget, done)
   })
-  if (length === undefined) request.once('end', () => (request.readableDidRead ? undefined : parse(undefined, done)))
+  if (length === undefined) request.once('end', () => (request.readableDidRead ? undefined : done(null, EMPTY)))
 }
 
 function collect(request: IncomingMessage, first: Buffer, limit: number, budget: BodyBudget, done: BodyReader): void {
@@ -68,47 +67,19 @@ function collect(request: IncomingMessage, first: Buffer, limit: number, budget:
       if (held > limit) throw tooLarge(held, limit)
       chunks.push(chunk)
     } catch (error) {
-      finish(() => done(error, undefined, false))
+      finish(() => done(error, null))
     }
   }
   take(first)
   request.on('data', take)
-  request.on('end', () => finish(() => parse(Buffer.concat(chunks), done)))
+  request.on('end', () => finish(() => done(null, Buffer.concat(chunks))))
   request.on('close', () => finish(() => undefined))
 }
 
-function parse(bytes: Buffer | undefined, done: BodyReader): void {
-  let body: unknown
-  try {
-    body = parseJson(bytes)
-  } catch (error) {
-    done(error, undefined, true)
-    return
-  }
-  done(null, body, true)
-}
-
-function parseJson(bytes: Buffer | undefined): unknown {
-  if (bytes === undefined || bytes.length === 0) throw new MillraceError('BAD_REQUEST', 'the body is empty, expected JSON')
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch (error) {
-    throw new MillraceError('BAD_REQUEST', `the body is no JSON: ${errorMessage(error)}`, { cause: error })
-  }
-}
-
-function refuseHeaders(type: string | undefined, encoding: string | undefined, length: string | undefined, limit: number): MillraceError | undefined {
-  if (type !== undefined && type !== 'application/json' && !isJson(type)) {
-    return new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-type is ${type}, expected application/json in UTF-8`)
-  }
+function refuseHeaders(encoding: string | undefined, length: string | undefined, limit: number): MillraceError | undefined {
   if (encoding !== undefined && encoding !== 'identity') return new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-encoding is ${encoding}, expected none`)
   if (length !== undefined && Number(length) > limit) return tooLarge(Number(length), limit)
   return undefined
-}
-
-function isJson(type: string): boolean {
-  const [essence = '', ...parameters] = type.split(';').map((part) => part.trim().toLowerCase())
-  return essence === 'application/json' && parameters.every((parameter) => parameter === '' || /^charset="?utf-?8"?$/.test(parameter))
 }
 
 function tooLarge(bytes: number, limit: number): MillraceError {

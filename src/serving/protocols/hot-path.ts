@@ -7,10 +7,11 @@ import type { Logger } from '../../platform/log/index.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { DataPlane } from '../runtime/plane.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
-import { BodyBudget, readJson } from './body.ts'
+import { BodyBudget, readBody } from './body.ts'
 import { mlflowProtocol } from './mlflow.ts'
-import { oipProtocol } from './oip.ts'
-import type { Protocol } from './protocol.ts'
+import type { BinaryAnswer, Protocol } from './protocol.ts'
+import { v1Protocol } from './v1.ts'
+import { v2Protocol } from './v2/index.ts'
 
 export interface HotPathOptions {
   readonly plane: DataPlane
@@ -44,6 +45,7 @@ interface Exchange {
 }
 
 const INFER = /^\/v2\/models\/([^/?]+)(?:\/versions\/([^/?]+))?\/infer$/
+const PREDICT = /^\/v1\/models\/([^/?]+):predict$/
 /** Bodies being received, all together, in multiples of the limit of one. */
 const BODIES_AT_ONCE = 8
 
@@ -65,14 +67,15 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     exchange.response.end(body)
   }
 
-  const answer = async (exchange: Exchange, body: unknown): Promise<void> => {
+  const answer = async (exchange: Exchange, bytes: Buffer): Promise<void> => {
     const { request, response, route } = exchange
     try {
       const deployment = deploymentOf(options, route, request.headers['x-millrace-model'])
       exchange.model = deployment.name
       const target = deployment.target(route.version)
       const { inputs, outputs } = target.model
-      const parsed = route.protocol.parse(body, { columns: inputs.columns, kind: outputs.kind })
+      const parsing = route.protocol.parse({ bytes, headers: request.headers }, { columns: inputs.columns, kind: outputs.kind })
+      const parsed = parsing instanceof Promise ? await parsing : parsing
       if (parsed.id !== undefined && request.headers['x-request-id'] === undefined) exchange.id = parsed.id
       const prediction = await plane.predict(deployment, target, {
         id: exchange.id,
@@ -80,22 +83,7 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
         rows: parsed.rows,
         probe: request.headers['x-millrace-probe'] === 'true',
       })
-      const text = parsed.present(prediction, exchange.id)
-      const bytes = Buffer.byteLength(text)
-      response.writeHead(200, [
-        'Content-Type',
-        'application/json',
-        'Content-Length',
-        String(bytes),
-        'X-Request-Id',
-        exchange.id,
-        'X-Millrace-Model-Version',
-        prediction.version,
-        'X-Content-Type-Options',
-        'nosniff',
-      ])
-      // ASCII, as nearly all answers are, is cheaper to write as Latin-1 and gives the same bytes.
-      response.end(text, bytes === text.length ? 'latin1' : 'utf8')
+      send(response, parsed.present(prediction, exchange.id), ['X-Request-Id', exchange.id, 'X-Millrace-Model-Version', prediction.version, 'X-Content-Type-Options', 'nosniff'])
       prediction.metrics.duration.observe((performance.now() - exchange.started) / 1000)
     } catch (error) {
       refuse(exchange, error)
@@ -107,19 +95,33 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     const route = routeOf(request.url ?? '')
     if (route === undefined) return false
     const exchange: Exchange = { request, response, route, started: performance.now(), id: requestId(request.headers['x-request-id']), model: '', whole: false }
-    const refusal = admit(options, request)
-    if (refusal) {
+    try {
+      admit(options, request)
+      route.protocol.accept(request.headers['content-type'])
+    } catch (error) {
       request.resume()
-      refuse(exchange, refusal)
+      refuse(exchange, error)
       return true
     }
-    readJson(request, options.bodyLimit, budget, (error, body, whole) => {
-      exchange.whole = whole
-      if (error !== null) refuse(exchange, error)
-      else void answer(exchange, body)
+    readBody(request, options.bodyLimit, budget, (error, bytes) => {
+      if (bytes === null) return refuse(exchange, error)
+      exchange.whole = true
+      void answer(exchange, bytes)
     })
     return true
   }
+}
+
+function send(response: ServerResponse, answer: string | BinaryAnswer, headers: readonly string[]): void {
+  if (typeof answer !== 'string') {
+    response.writeHead(200, [...answer.headers, 'Content-Length', String(answer.body.length), ...headers])
+    response.end(answer.body)
+    return
+  }
+  const bytes = Buffer.byteLength(answer)
+  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(bytes), ...headers])
+  // ASCII, as nearly all answers are, is cheaper to write as Latin-1 and gives the same bytes.
+  response.end(answer, bytes === answer.length ? 'latin1' : 'utf8')
 }
 
 const INVOCATIONS: Route = { protocol: mlflowProtocol, model: undefined, version: undefined }
@@ -133,11 +135,12 @@ function routeOf(url: string): Route | undefined {
   const query = url.indexOf('?')
   const path = query < 0 ? url : url.slice(0, query)
   if (path === '/invocations') return INVOCATIONS
-  const match = INFER.exec(path)
+  const infer = INFER.exec(path)
+  const match = infer ?? PREDICT.exec(path)
   if (!match) return undefined
   const [, model = '', version] = match
   try {
-    const route: Route = { protocol: oipProtocol, model: decodeURIComponent(model), version: version === undefined ? undefined : decodeURIComponent(version) }
+    const route: Route = { protocol: infer ? v2Protocol : v1Protocol, model: decodeURIComponent(model), version: version === undefined ? undefined : decodeURIComponent(version) }
     if (ROUTES.size < ROUTES_KEPT) ROUTES.set(url, route)
     return route
   } catch (error) {
@@ -146,11 +149,11 @@ function routeOf(url: string): Route | undefined {
   }
 }
 
-function admit(options: HotPathOptions, { headers }: IncomingMessage): MillraceError | undefined {
+function admit(options: HotPathOptions, { headers }: IncomingMessage): void {
   if (!options.hostAllowed(headers.host, headers.origin)) {
-    return new MillraceError('HOST_NOT_ALLOWED', 'the Host or Origin of this request is not one that serving answers to; see http.allowed_hosts')
+    throw new MillraceError('HOST_NOT_ALLOWED', 'the Host or Origin of this request is not one that serving answers to; see http.allowed_hosts')
   }
-  return options.stopping() ? new MillraceError('UNAVAILABLE', 'serving is stopping') : undefined
+  if (options.stopping()) throw new MillraceError('UNAVAILABLE', 'serving is stopping')
 }
 
 function deploymentOf({ deployments, find }: HotPathOptions, route: Route, header: string | string[] | undefined): Deployment {

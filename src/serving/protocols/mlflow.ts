@@ -1,15 +1,23 @@
 import type { ColumnSpec } from '../../domain/signature.ts'
-import type { MillraceError } from '../../platform/errors/index.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
 import type { Protocol } from './protocol.ts'
+import { parseJson } from './json.ts'
+import { CONTENT_TYPES, readTable, tableFormat } from './mlflow-tables.ts'
 import { badRequest, describeType, isObject, refuseProto, rowsFromColumns } from './shapes.ts'
 
 const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const
 
-/** MLflow's scoring protocol (mlflow/pyfunc/scoring_server), JSON. A classifier answers `{label, probability}` for each row. */
+/** MLflow's scoring protocol (mlflow/pyfunc/scoring_server): JSON, CSV, Parquet. A classifier answers `{label, probability}` for each row. */
 export const mlflowProtocol: Protocol = {
   name: 'invocations',
-  parse: (body, { columns }) => {
+  accept: (contentType) => {
+    if (tableFormat(contentType) === undefined) throw new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-type is ${contentType}, expected one of ${CONTENT_TYPES.join(', ')}, in UTF-8`)
+  },
+  parse: ({ bytes, headers }, { columns }) => {
+    const format = tableFormat(headers['content-type'])
+    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, columns).then((rows) => ({ rows, present: presentPredictions }))
+    const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with one of ${FORMS.join(', ')}`)
     let form: (typeof FORMS)[number] | undefined
     for (const name of FORMS) {
@@ -20,7 +28,7 @@ export const mlflowProtocol: Protocol = {
     if (form === undefined) throw badRequest(`the body has none of ${FORMS.join(', ')}; found ${Object.keys(body).join(', ') || 'nothing'}`)
     const { params } = body
     if (params !== undefined && params !== null && !isObject(params)) throw badRequest(`params is ${describeType(params)}, expected an object`)
-    return { rows: READERS[form](body[form], columns), present }
+    return { rows: READERS[form](body[form], columns), present: presentPredictions }
   },
   refuse: (error, requestId) => {
     // As MLflow: a content type that it does not know is answered in plain text.
@@ -30,7 +38,7 @@ export const mlflowProtocol: Protocol = {
   },
 }
 
-function present({ kind, labels, scores }: Prediction): string {
+export function presentPredictions({ kind, labels, scores }: Prediction): string {
   let text = '{"predictions":['
   for (let i = 0; i < scores.length; i++) {
     if (i > 0) text += ','
@@ -64,7 +72,7 @@ function readSplit(value: unknown, columns: readonly ColumnSpec[]): readonly Row
 }
 
 /** TensorFlow Serving's row form: objects, or lists in the order of the signature; a bare value where the model has one column. */
-function readInstances(value: unknown, columns: readonly ColumnSpec[], form = 'instances'): readonly Row[] {
+export function readInstances(value: unknown, columns: readonly ColumnSpec[], form = 'instances'): readonly Row[] {
   if (!Array.isArray(value)) throw badRequest(`${form} is ${describeType(value)}, expected a list`)
   const names = columns.map((column) => column.name)
   return value.map((row: unknown, i) => (isObject(row) ? row : positional(Array.isArray(row) || names.length !== 1 ? row : [row], names, `${form}[${i}]`)))
@@ -100,6 +108,8 @@ function readColumns(value: Readonly<Record<string, unknown>>, columns: readonly
 
 function mlflowCode({ code, status }: MillraceError): string {
   if (code === 'NOT_FOUND') return 'RESOURCE_DOES_NOT_EXIST'
+  // Not the caller's fault, and no retry will help: MLflow's word for it.
+  if (code === 'MODEL_INVALID') return 'INVALID_STATE'
   if (status === 503) return 'TEMPORARILY_UNAVAILABLE'
   if (status === 504) return 'DEADLINE_EXCEEDED'
   return status >= 500 ? 'INTERNAL_ERROR' : 'BAD_REQUEST'

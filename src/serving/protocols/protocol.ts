@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { MillraceError } from '../../platform/errors/index.ts'
 import type { ColumnSpec } from '../../domain/signature.ts'
 import type { ModelKind } from '../runtime/outputs.ts'
@@ -6,9 +7,16 @@ import type { Prediction, Row } from '../runtime/plane.ts'
 /** What a protocol does: it translates. Which model, which version, how rows become predictions, is not its affair. */
 export interface Protocol {
   readonly name: string
+  /** Looked at before the body is read. Throws UNSUPPORTED_MEDIA_TYPE, saying which are expected. */
+  readonly accept: (contentType: string | undefined) => void
   /** Throws BAD_REQUEST or INPUT_INVALID, saying what was found and what was expected. */
-  readonly parse: (body: unknown, model: ModelShape) => ParsedBody
+  readonly parse: (body: ReceivedBody, model: ModelShape) => ParsedBody | Promise<ParsedBody>
   readonly refuse: (error: MillraceError, requestId: string) => { readonly contentType: string; readonly body: string }
+}
+
+export interface ReceivedBody {
+  readonly bytes: Buffer
+  readonly headers: IncomingHttpHeaders
 }
 
 /** What a protocol may know of the model that answers. */
@@ -21,6 +29,12 @@ export interface ParsedBody {
   readonly rows: readonly Row[]
   /** The body's own request id, where the protocol has one. */
   readonly id?: string
-  /** The body of the answer, as JSON. */
-  readonly present: (prediction: Prediction, requestId: string) => string
+  /** The answer: JSON where it is text. */
+  readonly present: (prediction: Prediction, requestId: string) => string | BinaryAnswer
+}
+
+export interface BinaryAnswer {
+  readonly body: Buffer
+  /** Name, value, name, value …: `Content-Type` among them. */
+  readonly headers: readonly string[]
 }

@@ -1,0 +1,16 @@
+import { presentPredictions, readInstances } from './mlflow.ts'
+import { acceptJson, parseJson } from './json.ts'
+import type { Protocol } from './protocol.ts'
+import { badRequest, describeType, isObject } from './shapes.ts'
+
+/** KServe's V1 protocol (kserve/kserve: python/kserve/kserve/protocol/rest/v1_endpoints.py), which is TensorFlow Serving's row form: `instances` in, `predictions` out. */
+export const v1Protocol: Protocol = {
+  name: 'v1',
+  accept: acceptJson,
+  parse: ({ bytes }, { columns }) => {
+    const body = parseJson(bytes)
+    if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with instances`)
+    return { rows: readInstances(body['instances'], columns), present: presentPredictions }
+  },
+  refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
+}
