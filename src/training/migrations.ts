@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { Migration } from '../platform/db/index.ts'
 import { createEventsTables } from '../platform/events/outbox.ts'
+import { TRANSFER, WITHOUT_TRANSFER } from './transfer/migration.ts'
+import { runDocuments } from './tracking/runs/migration.ts'
 import { WEBHOOKS } from './tracking/webhooks/migration.ts'
 
 const TRACKING = [
@@ -88,31 +90,10 @@ const all = (statements: readonly string[]): Migration['up'] => async (db) => {
   for (const statement of statements) await sql.raw(statement).execute(db)
 }
 
-/** What has been copied from other servers, and since when something is deleted. */
-const TRANSFER = [
-  `create table import_marks (
-    source text not null, kind text not null, id text not null, fingerprint text not null, content text not null, primary key (source, kind, id))`,
-  `create table deletions (kind text not null, id text not null, time bigint not null, primary key (kind, id))`,
-  `create index deletions_by_time on deletions (time)`,
-  // What was deleted before anybody wrote down when counts from here on.
-  ...[
-    ['run', 'run_id', 'runs'],
-    ['logged_model', 'model_id', 'logged_models'],
-    ['experiment', 'cast(experiment_id as text)', 'experiments'],
-  ].map(([kind, id, table]) => `insert into deletions select '${kind}', ${id}, ${Date.now()} from ${table} where lifecycle_stage = 'deleted'`),
-  `create table purges (kind text not null, id text not null, artifact_key text, time bigint not null, primary key (kind, id))`,
-]
-
 const run = (name: string, statements: readonly string[], undo?: readonly string[]): Migration => ({
   name,
   up: all(statements),
   ...(undo === undefined ? {} : { down: all(undo) }),
 })
 
-export const migrations: readonly Migration[] = [run('001-tracking', TRACKING), run('002-registry', REGISTRY), { name: '003-events', up: createEventsTables }, run('004-registry-integrity', INTEGRITY, WITHOUT_INTEGRITY), run('005-webhooks', WEBHOOKS), { ...run('008-transfer', TRANSFER), down: dropTables('import_marks', 'deletions', 'purges') }]
-
-function dropTables(...tables: readonly string[]): NonNullable<Migration['down']> {
-  return async (db) => {
-    for (const table of tables) await sql`drop table ${sql.id(table)}`.execute(db)
-  }
-}
+export const migrations: readonly Migration[] = [run('001-tracking', TRACKING), run('002-registry', REGISTRY), { name: '003-events', up: createEventsTables }, run('004-registry-integrity', INTEGRITY, WITHOUT_INTEGRITY), run('005-webhooks', WEBHOOKS), run('008-transfer', TRANSFER, WITHOUT_TRANSFER), runDocuments]

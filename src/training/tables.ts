@@ -1,5 +1,6 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Generated, Kysely, Transaction } from 'kysely'
 import type { EventsSchema } from '../platform/events/outbox.ts'
+import type { TransferTables } from './transfer/tables.ts'
 import type { WebhookTables } from './tracking/webhooks/tables.ts'
 
 export type LifecycleStage = 'active' | 'deleted'
@@ -17,7 +18,7 @@ interface MetricRow {
 }
 
 /** The tables of the tracking service. Times are milliseconds since 1970. */
-export interface TrackingSchema extends EventsSchema, WebhookTables {
+export interface TrackingSchema extends EventsSchema, WebhookTables, TransferTables {
   counters: { name: string; value: number }
   experiments: {
     experiment_id: number
@@ -38,13 +39,17 @@ export interface TrackingSchema extends EventsSchema, WebhookTables {
     end_time: number | null
     artifact_uri: string
     lifecycle_stage: LifecycleStage
+    /** Rises with every change of the run and of what belongs to it: see `touchRuns`. */
+    revision: Generated<number>
   }
+  /** The run as JSON, as it was at `revision`. */
+  run_documents: { run_id: string; revision: number; document: string }
   run_tags: { run_id: string; key: string; value: string }
   params: { run_id: string; key: string; value: string }
   /** Every point ever logged; the same point twice is one row. */
   metrics: MetricRow
   /** The point of each metric with the greatest (step, timestamp, value): what searches filter and order by. */
-  latest_metrics: MetricRow
+  latest_metrics: MetricRow & { experiment_id: number }
   datasets: { dataset_id: string; experiment_id: number; name: string; digest: string; source_type: string; source: string; schema: string | null; profile: string | null }
   /** `context` is the tag mlflow.data.context, which searches ask for; `tags` are all of them, as JSON. */
   run_datasets: { run_id: string; dataset_id: string; context: string | null; tags: string }
@@ -103,12 +108,6 @@ export interface TrackingSchema extends EventsSchema, WebhookTables {
    * row here is written or deleted.
    */
   model_manifests: { name: string; version: number; location: string; digest: string; files: string; size: number; sealed_at: number }
-  /** What `millrace import` has copied whole: `fingerprint` of what it was made from, `content` its digest as JSON (transfer/digest.ts). */
-  import_marks: { source: string; kind: string; id: string; fingerprint: string; content: string }
-  /** Since when a run, a logged model or an experiment is deleted. */
-  deletions: { kind: 'run' | 'logged_model' | 'experiment'; id: string; time: number }
-  /** What is being removed for good: it cannot be restored any more, and its files below `artifact_key` (null: not with the server) go with it. */
-  purges: { kind: 'run' | 'logged_model' | 'experiment'; id: string; artifact_key: string | null; time: number }
 }
 
 /** A connection outside or inside a transaction. */

@@ -1,5 +1,7 @@
 import { MillraceError } from '../errors/index.ts'
 import type { Database, DatabaseOptions } from './port.ts'
+export { Groups, type Outcome } from './groups.ts'
+export { type Statement, type Value, insertStatement, statement } from './statement.ts'
 
 export type { Database, DatabaseCapabilities, DatabaseOptions, Migration } from './port.ts'
 

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import type { Each } from './statement.ts'
 
 /**
  * The database port. One service owns its tables and is their only writer.
@@ -15,6 +16,8 @@ export interface Database<S> {
   readonly kysely: Kysely<S>
   readonly capabilities: DatabaseCapabilities
   transaction<T>(work: (trx: Transaction<S>) => Promise<T>): Promise<T>
+  /** See statement.ts. */
+  readonly each: Each<S>
   close(): Promise<void>
 }
 
@@ -26,6 +29,10 @@ export interface DatabaseCapabilities {
   readonly sharedByProcesses: boolean
   /** Whether LIKE tells upper from lower case without a trick. */
   readonly caseSensitiveLike: boolean
+  /** How a `create table` ends whose rows shall lie in the order of their primary key. */
+  readonly clustered: 'without rowid' | ''
+  /** The collation by which text is compared byte by byte. */
+  readonly byteOrder: 'binary' | '"C"'
 }
 
 export interface Migration {

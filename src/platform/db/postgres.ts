@@ -4,8 +4,9 @@ import { MillraceError, errnoCode } from '../errors/index.ts'
 import { type MigrationHost, migrate, rollBack } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
 import { nameOutages } from './postgres-outage.ts'
+import { PostgresStatements } from './postgres-statements.ts'
 
-const capabilities: DatabaseCapabilities = { bytesType: 'bytea', sharedByProcesses: true, caseSensitiveLike: true }
+const capabilities: DatabaseCapabilities = { bytesType: 'bytea', sharedByProcesses: true, caseSensitiveLike: true, clustered: '', byteOrder: '"C"' }
 const ATTEMPTS = 5
 /** serialization_failure, deadlock_detected (https://www.postgresql.org/docs/15/errcodes-appendix.html). */
 const RETRYABLE = new Set(['40001', '40P01'])
@@ -17,7 +18,8 @@ const MIGRATION_WAIT = '10min'
 
 /** PostgreSQL through `pg`, loaded only here. The service's tables live in `options.schema`, which is made if it is missing. */
 export async function openPostgres<S>(url: string, options: DatabaseOptions): Promise<Database<S>> {
-  const kysely = await connect<S>(url, options)
+  const statements = new PostgresStatements()
+  const kysely = await connect<S>(url, options, statements)
   try {
     await migrate(hostOf(kysely, options.schema), options.migrations)
   } catch (error) {
@@ -37,6 +39,7 @@ export async function openPostgres<S>(url: string, options: DatabaseOptions): Pr
         }
       }
     },
+    each: (on, statement, rows) => statements.run(on, statement, rows),
     close: () => kysely.destroy(),
   }
 }
@@ -74,7 +77,7 @@ function hostOf<S>(kysely: Kysely<S>, schema: string): MigrationHost<S> {
   }
 }
 
-async function connect<S>(url: string, options: DatabaseOptions): Promise<Kysely<S>> {
+async function connect<S>(url: string, options: DatabaseOptions, statements?: PostgresStatements): Promise<Kysely<S>> {
   const { default: pg } = await import('pg')
   const types = {
     // Our bigints are times and counters, all below 2^53.
@@ -95,7 +98,7 @@ async function connect<S>(url: string, options: DatabaseOptions): Promise<Kysely
   pool.on('error', () => undefined)
   // So with one that is in use but between two queries: the next one fails.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return new Kysely<S>({ dialect: new PostgresDialect({ pool: nameOutages(pool, url) }) })
+  return new Kysely<S>({ dialect: new PostgresDialect({ pool: nameOutages(statements === undefined ? pool : statements.prepareOn(pool), url) }) })
 }
 
 /** A schema's name goes into a connection option, where it cannot be a bound parameter. */

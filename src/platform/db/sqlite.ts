@@ -10,8 +10,10 @@ import { makeFolder } from '../fs/index.ts'
 import { backUp } from './backup.ts'
 import { type MigrationHost, migrate, rollBack } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
+import { SqliteStatements } from './sqlite-statements.ts'
+import type { Each } from './statement.ts'
 
-const capabilities: DatabaseCapabilities = { bytesType: 'blob', sharedByProcesses: false, caseSensitiveLike: true }
+const capabilities: DatabaseCapabilities = { bytesType: 'blob', sharedByProcesses: false, caseSensitiveLike: true, clustered: 'without rowid', byteOrder: 'binary' }
 const PREPARED_STATEMENTS = 500
 /** Bytes: a new database with its log and shared memory. */
 const ROOM_TO_START = 256 * 1024
@@ -25,11 +27,24 @@ const SQLITE_BUSY = 5
 export async function openSqlite<S>(path: string, options: DatabaseOptions): Promise<Database<S>> {
   const connection = connect(path, options)
   const kysely = new Kysely<S>({ dialect: new GenericSqliteDialect(() => executor(connection)) })
+  const writing = new SqliteStatements(connection)
+  let reading: SqliteStatements | undefined
+  const each: Each<S> = async (on, statement, rows) => {
+    if (on.isTransaction) return writing.run(statement, rows)
+    // A database in memory has one connection only, which a transaction may be using.
+    if (path === ':memory:') return kysely.connection().execute(() => Promise.resolve(writing.run(statement, rows)))
+    reading ??= new SqliteStatements(connectToRead(path))
+    return reading.run(statement, rows)
+  }
   const database: Database<S> = {
     kysely,
     capabilities,
     transaction: (work) => kysely.transaction().execute(work),
-    close: () => kysely.destroy(),
+    each,
+    close: async () => {
+      reading?.close()
+      await kysely.destroy()
+    },
   }
   try {
     await migrate(hostOf(kysely, connection, path), options.migrations)
@@ -115,24 +130,33 @@ function connect(path: string, options: DatabaseOptions): DatabaseSync {
   }
 }
 
+/** Sees what is committed, whatever the writer is at. */
+function connectToRead(path: string): DatabaseSync {
+  const connection = new DatabaseSync(path, { readOnly: true })
+  connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma case_sensitive_like = on; pragma cache_size = -8000; pragma temp_store = memory`)
+  return connection
+}
+
 /** Statements are prepared once per text: preparing costs more than most of the queries. */
 function executor(connection: DatabaseSync) {
-  const prepared = new LRUCache<string, StatementSync>({ max: PREPARED_STATEMENTS })
-  const prepare = (text: string): StatementSync => {
+  const prepared = new LRUCache<string, { readonly statement: StatementSync; readonly reads: boolean }>({ max: PREPARED_STATEMENTS })
+  const prepare = (text: string) => {
     const known = prepared.get(text)
     if (known) return known
     const statement = connection.prepare(text)
-    prepared.set(text, statement)
-    return statement
+    const entry = { statement, reads: statement.columns().length > 0 }
+    prepared.set(text, entry)
+    return entry
   }
   return {
     db: connection,
     query: (_isSelect: boolean, text: string, parameters: unknown) => {
       // On a full disk and some other errors SQLite has rolled back by itself; a second rollback would fail and hide the error that says why.
       if (text === 'rollback' && !connection.isTransaction) return { rows: [] }
-      const statement = prepare(text)
+      // Begun as a writer: one that reads first and then writes could not wait for another process that writes, and would fail as busy.
+      const { statement, reads } = prepare(text === 'begin' ? 'begin immediate' : text)
       const values = bind(parameters)
-      if (statement.columns().length > 0) return { rows: statement.all(...values) }
+      if (reads) return { rows: statement.all(...values) }
       const { changes, lastInsertRowid } = statement.run(...values)
       return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
     },

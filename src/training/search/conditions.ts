@@ -44,15 +44,17 @@ export interface KeyValueTable {
   readonly metric?: true
 }
 
-/** A clause on tags, params or metrics kept in a table of their own. A row without the key satisfies only IS NULL. */
-export function related({ table, columns, owner, metric }: KeyValueTable, clause: Clause): Condition {
+/**
+ * A clause on tags, params or metrics kept in a table of their own. A row without the key satisfies only IS NULL. `probing`: each row is looked up by its key, for
+ * queries that come upon their rows in another way; otherwise a selective comparison starts from the index by value.
+ */
+export function related({ table, columns, owner, metric }: KeyValueTable, clause: Clause, probing = false): Condition {
   const compared = metric ? compareMetric('x', clause) : compare(sql.ref('x.value'), clause)
   if (clause.type === 'presence') {
     return sql<SqlBool>`${sql.raw(clause.operator === 'IS NULL' ? 'not exists' : 'exists')} (${rows(table, columns, owner, clause.key)})`
   }
   const [column = '', ...others] = columns
-  // A selective comparison starts from the index by value; the others look up each row by its key.
-  const selective = others.length === 0 && (clause.type === 'number' ? clause.operator !== '!=' : clause.operator === '=')
+  const selective = !probing && others.length === 0 && (clause.type === 'number' ? clause.operator !== '!=' : clause.operator === '=')
   if (!selective) return sql<SqlBool>`exists (${rows(table, columns, owner, clause.key)} and ${compared})`
   const indexed = metric ? compared : sql<SqlBool>`substr(x.value, 1, 200) = substr(cast(${clause.value} as text), 1, 200) and ${compared}`
   return sql<SqlBool>`${sql.ref(`${owner}.${column}`)} in (select ${sql.ref(`x.${column}`)} from ${sql.table(table)} as x where x.key = ${clause.key} and ${indexed})`

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Queries } from '../tables.ts'
@@ -38,9 +38,8 @@ export interface Page<Row> {
  */
 export async function readPage<Row extends object>(db: Queries, query: PageQuery): Promise<Page<Row>> {
   const { order, limit } = query
-  const fingerprint = createHash('sha256').update(JSON.stringify(query.question)).digest('hex').slice(0, 16)
   const where = [...query.where]
-  if (query.token !== undefined && query.token !== '') where.push(after(order, decode(query.token, order, fingerprint)))
+  if (query.token !== undefined && query.token !== '') where.push(after(order, decodeToken(query.token, order.map(({ type }) => type), query.question)))
   const keys = order.map(({ expression }, i) => sql`${expression} as ${sql.ref(`k${i}`)}`)
   const { rows } = await sql<Row>`select ${query.select}, ${sql.join(keys)} from ${query.from}
     where ${where.length === 0 ? sql`1 = 1` : sql.join(where.map((condition) => sql`(${condition})`), sql` and `)}
@@ -48,26 +47,30 @@ export async function readPage<Row extends object>(db: Queries, query: PageQuery
     limit ${limit + 1}`.execute(db)
   const page = rows.slice(0, limit)
   const last = page.at(-1)
-  return { rows: page, next: rows.length > limit && last !== undefined ? encode(last, order, fingerprint) : undefined }
+  return { rows: page, next: rows.length > limit && last !== undefined ? encodeToken(order.map((_, i) => Reflect.get(last, `k${i}`)), query.question) : undefined }
 }
 
 /** Rows behind `values` in the order: greater in the first key, or equal in it and greater in the second, and so on. */
-function after(order: readonly SortKey[], values: readonly (string | number)[]): Condition {
+export function after(order: readonly SortKey[], values: readonly (string | number)[]): Condition {
   const alternatives = order.map((key, i) => {
     const equal = order.slice(0, i).map((before, j) => sql`${before.expression} = ${values[j]}`)
     const beyond = sql`${key.expression} ${sql.raw(key.descending ? '<' : '>')} ${values[i]}`
     return sql`(${sql.join([...equal, beyond], sql` and `)})`
   })
-  return sql<SqlBool>`${sql.join(alternatives, sql` or `)}`
+  // Implied by each of them, and what an index can begin at.
+  const [first] = order
+  const bound = first === undefined ? sql`1 = 1` : sql`${first.expression} ${sql.raw(first.descending ? '<=' : '>=')} ${values[0]}`
+  return sql<SqlBool>`${bound} and (${sql.join(alternatives, sql` or `)})`
 }
 
-function encode(row: object, order: readonly SortKey[], fingerprint: string): string {
+/** A token that holds `values`; it serves only `question`. */
+export function encodeToken(values: readonly unknown[], question: unknown): string {
   // As strings: JSON has no infinities.
-  const values = order.map((_, i) => String(Reflect.get(row, `k${i}`)))
-  return Buffer.from(JSON.stringify([fingerprint, ...values])).toString('base64url')
+  return Buffer.from(JSON.stringify([fingerprintOf(question), ...values.map(String)])).toString('base64url')
 }
 
-function decode(token: string, order: readonly SortKey[], fingerprint: string): readonly (string | number)[] {
+/** The values of a token, of the given types. Throws SEARCH_INVALID for one that is malformed or of another question. */
+export function decodeToken(token: string, types: readonly SortKey['type'][], question: unknown): readonly (string | number)[] {
   const malformed = (why: string) => new MillraceError('SEARCH_INVALID', `Invalid page token: ${why}`)
   let content: unknown
   try {
@@ -75,16 +78,20 @@ function decode(token: string, order: readonly SortKey[], fingerprint: string): 
   } catch (error) {
     throw new MillraceError('SEARCH_INVALID', 'Invalid page token, could not be decoded', { cause: error })
   }
-  if (!Array.isArray(content) || content.length !== order.length + 1) throw malformed('it is not one of ours')
+  if (!Array.isArray(content) || content.length !== types.length + 1) throw malformed('it is not one of ours')
   const [from, ...values]: unknown[] = content
-  if (from !== fingerprint) throw malformed('it belongs to a search with another filter or order')
-  return order.map((key, i) => {
+  if (from !== fingerprintOf(question)) throw malformed('it belongs to a search with another filter or order')
+  return types.map((type, i) => {
     const value = values[i]
     if (typeof value !== 'string') throw malformed('it is not one of ours')
-    if (key.type === 'string') return value
+    if (type === 'string') return value
     if (value === '' || Number.isNaN(Number(value))) throw malformed('it is not one of ours')
     return Number(value)
   })
+}
+
+function fingerprintOf(question: unknown): string {
+  return hash('sha256', JSON.stringify(question)).slice(0, 16)
 }
 
 /** `given` as the size of a page. */

@@ -110,10 +110,14 @@ export async function requireExperiment(db: Queries, id: string): Promise<store.
 
 export async function requireActive(db: Queries, id: string): Promise<store.ExperimentRow> {
   const row = await requireExperiment(db, id)
-  if (row.lifecycle_stage !== 'active') {
-    throw invalid(`The experiment ${id} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)
-  }
+  const error = requireStage(id, row.lifecycle_stage)
+  if (error !== undefined) throw error
   return row
+}
+
+/** What is wrong with an experiment in `stage` that takes no changes. */
+export function requireStage(id: string, stage: string): MillraceError | undefined {
+  return stage === 'active' ? undefined : invalid(`The experiment ${id} must be in the 'active' state. Current state is ${stage}.`)
 }
 
 export function parseExperimentId(id: string): number {

@@ -24,7 +24,7 @@ export async function updateExperiment(trx: Queries, id: number, change: Partial
 }
 
 export async function setRunsLifecycle(trx: Queries, id: number, stage: ExperimentRow['lifecycle_stage']): Promise<void> {
-  await trx.updateTable('runs').set({ lifecycle_stage: stage }).where('experiment_id', '=', id).execute()
+  await trx.updateTable('runs').set((e) => ({ lifecycle_stage: stage, revision: e('revision', '+', 1) })).where('experiment_id', '=', id).execute()
 }
 
 export async function upsertExperimentTag(trx: Queries, id: number, key: string, value: string): Promise<void> {

@@ -1,10 +1,9 @@
-import type { Selectable } from 'kysely'
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Metric } from '../../../api/tracking.ts'
 import { fromDouble } from '../../mlflow/fields.ts'
-import { ascending, readPage } from '../../search/index.ts'
 import { chunksOf } from '../../store.ts'
 import type { Queries, TrackingSchema } from '../../tables.ts'
+import { touchRuns } from './store.ts'
 
 export type MetricRow = Selectable<TrackingSchema['metrics']>
 
@@ -19,8 +18,6 @@ export interface MetricPoint {
   readonly datasetDigest?: string
 }
 
-const LARGEST_HISTORY_PAGE = 25_000
-
 export function toRow(runId: string, { key, value, timestamp, step }: MetricPoint): MetricRow {
   const isNan = Number.isNaN(value)
   return { run_id: runId, key, timestamp, step, value: isNan ? 0 : value, is_nan: isNan ? 1 : 0 }
@@ -31,10 +28,12 @@ export function presentMetric(row: Pick<MetricRow, 'key' | 'value' | 'is_nan' | 
 }
 
 /**
- * Stores points and moves each metric's latest value on. A point that is there already stays one; statements go in order of key, so that concurrent
- * batches of one run wait for one another and do not deadlock.
+ * Stores points and moves each metric's latest value on. A point that is there already stays one. For imports, which
+ * have their own transactions; what clients log goes through `RunWriter`.
  */
 export async function insertMetrics(trx: Queries, runId: string, points: readonly MetricPoint[]): Promise<void> {
+  await touchRuns(trx, [runId])
+  const { experiment_id } = await trx.selectFrom('runs').select('experiment_id').where('run_id', '=', runId).executeTakeFirstOrThrow()
   const rows = points.map((point) => toRow(runId, point))
   for (const chunk of chunksOf(rows)) await trx.insertInto('metrics').values([...chunk]).onConflict((c) => c.doNothing()).execute()
 
@@ -47,7 +46,7 @@ export async function insertMetrics(trx: Queries, runId: string, points: readonl
   for (const chunk of chunksOf(ordered)) {
     await trx
       .insertInto('latest_metrics')
-      .values([...chunk])
+      .values(chunk.map((row) => ({ ...row, experiment_id })))
       .onConflict((c) =>
         c
           .columns(['run_id', 'key'])
@@ -66,39 +65,7 @@ export async function insertMetrics(trx: Queries, runId: string, points: readonl
 }
 
 /** MLflow's order of points: step, then timestamp, then value. */
-function isNewer(a: MetricRow, b: MetricRow): boolean {
+export function isNewer(a: MetricRow, b: MetricRow): boolean {
   if (a.step !== b.step) return a.step > b.step
   return a.timestamp === b.timestamp ? a.value > b.value : a.timestamp > b.timestamp
-}
-
-/** A page of the points of one metric, by timestamp, step, value. */
-async function readHistoryPage(db: Queries, runId: string, key: string, limit: number, token: string | undefined) {
-  const page = await readPage<MetricRow>(db, {
-    select: sql`metrics.key, metrics.value, metrics.is_nan, metrics.timestamp, metrics.step`,
-    from: sql`metrics`,
-    where: [sql`metrics.run_id = ${runId}`, sql`metrics.key = ${key}`],
-    order: [
-      ascending('number', sql`metrics.timestamp`),
-      ascending('number', sql`metrics.step`),
-      ascending('number', sql`metrics.is_nan`),
-      ascending('number', sql`metrics.value`),
-    ],
-    limit,
-    token,
-    question: ['history', runId, key],
-  })
-  return { metrics: page.rows.map(presentMetric), next: page.next }
-}
-
-/** Without `maxResults` all points, as MLflow's clients expect of one call. */
-export async function readHistory(db: Queries, runId: string, key: string, maxResults: number | undefined, token: string | undefined) {
-  if (maxResults !== undefined) return readHistoryPage(db, runId, key, Math.min(maxResults, LARGEST_HISTORY_PAGE), token)
-  const first = await readHistoryPage(db, runId, key, LARGEST_HISTORY_PAGE, token)
-  const metrics = [...first.metrics]
-  for (let next = first.next; next !== undefined; ) {
-    const page = await readHistoryPage(db, runId, key, LARGEST_HISTORY_PAGE, next)
-    metrics.push(...page.metrics)
-    next = page.next
-  }
-  return { metrics, next: undefined }
 }

@@ -5,8 +5,18 @@ import { presentMetric } from './metrics.ts'
 import type { RunRow } from './store.ts'
 
 export function presentInfo(row: RunRow): RunInfo {
-  const { end_time, ...rest } = row
-  return { ...rest, run_uuid: row.run_id, experiment_id: String(row.experiment_id), ...(end_time === null ? {} : { end_time }) }
+  return {
+    run_id: row.run_id,
+    run_uuid: row.run_id,
+    run_name: row.run_name,
+    experiment_id: String(row.experiment_id),
+    user_id: row.user_id,
+    status: row.status,
+    start_time: row.start_time,
+    ...(row.end_time === null ? {} : { end_time: row.end_time }),
+    artifact_uri: row.artifact_uri,
+    lifecycle_stage: row.lifecycle_stage,
+  }
 }
 
 /** Whole runs, in the order of `rows`: one query a table, however many runs there are. */

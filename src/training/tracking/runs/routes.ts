@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
 import type { Static } from 'typebox'
 import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
@@ -5,17 +7,24 @@ import { RUN_STATUS, VIEW_TYPE, enumName, toDouble, toInteger, toKeyValues } fro
 import { type Endpoint, endpoint } from '../../mlflow/routes.ts'
 import { pageSize } from '../../search/index.ts'
 import { parseExperimentId } from '../experiments/service.ts'
-import { type MetricPoint, readHistory } from './metrics.ts'
+import { RunDocuments } from './documents.ts'
+import { Histories } from './history.ts'
+import type { MetricPoint } from './metrics.ts'
 import * as schema from './schema.ts'
-import { searchRuns } from './search.ts'
+import { pageOf, searchRuns } from './search.ts'
 import * as service from './service.ts'
+import { RunWriter } from './writer.ts'
 
 const STANDARD_PAGE = 1000
 const LARGEST_PAGE = 50_000
 const MOST_RUNS_OF_HISTORY = 100
 const LARGEST_HISTORY = 25_000
 
-export function runEndpoints(context: TrainingContext): readonly Endpoint[] {
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+export function runEndpoints(training: TrainingContext): readonly Endpoint[] {
+  const { db } = training
+  const context: service.RunsContext = { ...training, writer: new RunWriter(db), documents: new RunDocuments(db), histories: new Histories(db) }
   const path = (name: string) => `/2.0/mlflow/runs/${name}`
   return [
     endpoint('POST', path('create'), schema.createRun, async ({ experiment_id, user_id, run_name, start_time, tags }) => ({
@@ -27,7 +36,7 @@ export function runEndpoints(context: TrainingContext): readonly Endpoint[] {
         tags: toKeyValues(tags),
       }),
     })),
-    endpoint('GET', path('get'), schema.runId, async (input) => ({ run: await service.getRun(context, runIdOf(input)) })),
+    endpoint('GET', path('get'), schema.runId, async (input, _request, reply) => sendJson(reply, `{"run":${await service.getRun(context, runIdOf(input))}}`)),
     endpoint('POST', path('update'), schema.updateRun, async (input) => ({
       run_info: await service.updateRun(context, runIdOf(input), {
         status: input.status === undefined ? undefined : enumName(RUN_STATUS, input.status),
@@ -43,8 +52,8 @@ export function runEndpoints(context: TrainingContext): readonly Endpoint[] {
       await service.setRunLifecycle(context, runIdOf(input), 'active')
       return {}
     }),
-    endpoint('POST', path('search'), schema.searchRuns, async (input) => {
-      const { runs, next } = await searchRuns(context.db.kysely, {
+    endpoint('POST', path('search'), schema.searchRuns, async (input, _request, reply) => {
+      const { ids, next } = await searchRuns(context, {
         experimentIds: (input.experiment_ids ?? []).map(parseExperimentId),
         filter: input.filter,
         orderBy: input.order_by,
@@ -52,26 +61,26 @@ export function runEndpoints(context: TrainingContext): readonly Endpoint[] {
         limit: pageSize(input.max_results === undefined ? undefined : toInteger(input.max_results, 'max_results'), STANDARD_PAGE, LARGEST_PAGE),
         token: input.page_token,
       })
-      return { runs, ...(next === undefined ? {} : { next_page_token: next }) }
+      return sendJson(reply, await pageOf(context, ids, next))
     }),
     ...loggingEndpoints(context, path),
     ...historyEndpoints(context),
   ]
 }
 
-function loggingEndpoints(context: TrainingContext, path: (name: string) => string): readonly Endpoint[] {
+function loggingEndpoints(context: service.RunsContext, path: (name: string) => string): readonly Endpoint[] {
   const nothing = { metrics: [], params: [], tags: [] }
   return [
     endpoint('POST', path('log-metric'), schema.logMetric, async (input) => {
-      await service.logBatch(context, runIdOf(input), { ...nothing, metrics: [toPoint(input)] })
+      await service.logBatch(context, { runId: runIdOf(input), ...nothing, metrics: [toPoint(input)] })
       return {}
     }),
     endpoint('POST', path('log-parameter'), schema.logParam, async (input) => {
-      await service.logBatch(context, runIdOf(input), { ...nothing, params: [{ key: input.key, value: input.value ?? '' }] })
+      await service.logBatch(context, { runId: runIdOf(input), ...nothing, params: [{ key: input.key, value: input.value ?? '' }] })
       return {}
     }),
     endpoint('POST', path('set-tag'), schema.setTag, async (input) => {
-      await service.logBatch(context, runIdOf(input), { ...nothing, tags: [{ key: input.key, value: input.value ?? '' }] })
+      await service.logBatch(context, { runId: runIdOf(input), ...nothing, tags: [{ key: input.key, value: input.value ?? '' }] })
       return {}
     }),
     endpoint('POST', path('delete-tag'), schema.deleteTag, async (input) => {
@@ -79,7 +88,8 @@ function loggingEndpoints(context: TrainingContext, path: (name: string) => stri
       return {}
     }),
     endpoint('POST', path('log-batch'), schema.logBatch, async ({ run_id, metrics, params, tags }) => {
-      await service.logBatch(context, run_id, {
+      await service.logBatch(context, {
+        runId: run_id,
         metrics: (metrics ?? []).map(toPoint),
         params: (params ?? []).map(({ key, value }) => ({ key, value: value ?? '' })),
         tags: toKeyValues(tags),
@@ -105,27 +115,25 @@ function loggingEndpoints(context: TrainingContext, path: (name: string) => stri
   ]
 }
 
-function historyEndpoints({ db }: TrainingContext): readonly Endpoint[] {
-  const maximum = (given: number | string | undefined) => (given === undefined ? undefined : pageSize(toInteger(given, 'max_results'), 1, Number.MAX_SAFE_INTEGER))
+function historyEndpoints({ histories }: service.RunsContext): readonly Endpoint[] {
+  const maximum = (given: number | string | undefined) =>
+    given === undefined ? undefined : Math.min(pageSize(toInteger(given, 'max_results'), 1, Number.MAX_SAFE_INTEGER), LARGEST_HISTORY)
   return [
-    endpoint('GET', '/2.0/mlflow/metrics/get-history', schema.metricHistory, async (input) => {
+    endpoint('GET', '/2.0/mlflow/metrics/get-history', schema.metricHistory, async (input, _request, reply) => {
       const runId = runIdOf(input)
-      await service.requireRun(db.kysely, runId)
-      const { metrics, next } = await readHistory(db.kysely, runId, input.metric_key, maximum(input.max_results), input.page_token)
-      return { metrics, ...(next === undefined ? {} : { next_page_token: next }) }
+      service.checkRunId(runId)
+      return sendJson(reply, await histories.answer({ runId, key: input.metric_key, limit: maximum(input.max_results), token: input.page_token }))
     }),
-    endpoint('GET', '/2.0/mlflow/metrics/get-history-bulk', schema.metricHistoryBulk, async ({ run_id, metric_key, max_results }) => {
+    endpoint('GET', '/2.0/mlflow/metrics/get-history-bulk', schema.metricHistoryBulk, async ({ run_id, metric_key, max_results }, _request, reply) => {
       if (run_id.length > MOST_RUNS_OF_HISTORY) throw invalid(`GetMetricHistoryBulk request cannot specify more than ${MOST_RUNS_OF_HISTORY} run_ids. Received ${run_id.length} run_ids.`)
-      const limit = Math.min(maximum(max_results) ?? LARGEST_HISTORY, LARGEST_HISTORY)
-      const metrics: unknown[] = []
-      for (const id of run_id.toSorted()) {
-        if (metrics.length >= limit) break
-        const page = await readHistory(db.kysely, id, metric_key, limit - metrics.length, undefined)
-        metrics.push(...page.metrics.map((metric) => ({ ...metric, run_id: id })))
-      }
-      return { metrics }
+      return sendJson(reply, await histories.bulk(run_id.toSorted(), metric_key, maximum(max_results) ?? LARGEST_HISTORY))
     }),
   ]
+}
+
+/** What is JSON already goes out as it is; what comes in parts, part by part. */
+function sendJson(reply: FastifyReply, json: string | AsyncIterable<string>): FastifyReply {
+  return reply.type(JSON_TYPE).send(typeof json === 'string' ? json : Readable.from(json, { objectMode: false }))
 }
 
 function runIdOf({ run_id, run_uuid }: { readonly run_id?: string; readonly run_uuid?: string }): string {

@@ -5,16 +5,22 @@ import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
 import { LIMITS, checkBatch, checkKey, checkLength } from '../../mlflow/limits.ts'
 import type { Queries, RunStatus } from '../../tables.ts'
-import { requireActive } from '../experiments/service.ts'
-import { insertModelMetrics } from '../logged-models/store.ts'
+import { parseExperimentId } from '../experiments/service.ts'
+import type { RunDocuments } from './documents.ts'
 import { emitRunFinished } from './events.ts'
-import { type MetricPoint, insertMetrics } from './metrics.ts'
-import { randomName } from './names.ts'
-import { presentInfo, presentRuns } from './present.ts'
+import type { Histories } from './history.ts'
+import type { MetricPoint } from './metrics.ts'
+import { NAME_TAG, randomName } from './names.ts'
+import { presentInfo } from './present.ts'
 import * as store from './store.ts'
+import type { RunLog, RunWriter } from './writer.ts'
 
-/** Run names are a column and this tag at once. */
-const NAME_TAG = 'mlflow.runName'
+/** What the endpoints of runs share: how runs are written and read fast. */
+export interface RunsContext extends TrainingContext {
+  readonly writer: RunWriter
+  readonly documents: RunDocuments
+  readonly histories: Histories
+}
 
 export interface RunInput {
   readonly experimentId: string
@@ -24,7 +30,7 @@ export interface RunInput {
   readonly tags: readonly KeyValue[]
 }
 
-export async function createRun({ db, clock }: TrainingContext, input: RunInput): Promise<Run> {
+export async function createRun({ writer, clock }: RunsContext, input: RunInput): Promise<Run> {
   checkTags(input.tags, 'tags')
   const tagged = input.tags.find(({ key }) => key === NAME_TAG)?.value
   if (input.name && tagged && input.name !== tagged) {
@@ -32,28 +38,33 @@ export async function createRun({ db, clock }: TrainingContext, input: RunInput)
   }
   const name = input.name || tagged || randomName()
   const runId = hexId()
-  return db.transaction(async (trx) => {
-    const experiment = await requireActive(trx, input.experimentId)
-    const row: store.RunRow = {
+  const experimentId = parseExperimentId(input.experimentId)
+  const startTime = input.startTime ?? clock.wall().getTime()
+  const tags = [...input.tags.filter(({ key }) => key !== NAME_TAG), { key: NAME_TAG, value: name }].toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const artifactUri = await writer.create({ runId, experimentId, name, userId: input.userId, startTime, tags })
+  return {
+    info: {
       run_id: runId,
-      experiment_id: experiment.experiment_id,
+      experiment_id: String(experimentId),
       run_name: name,
       user_id: input.userId,
       status: 'RUNNING',
-      start_time: input.startTime ?? clock.wall().getTime(),
-      end_time: null,
-      artifact_uri: `${experiment.artifact_location}/${runId}/artifacts`,
+      start_time: startTime,
+      artifact_uri: artifactUri,
       lifecycle_stage: 'active',
-    }
-    await store.insertRun(trx, row)
-    await store.upsertTags(trx, runId, [...input.tags.filter(({ key }) => key !== NAME_TAG), { key: NAME_TAG, value: name }])
-    return presentOne(trx, row)
-  })
+      run_uuid: runId,
+    },
+    data: { metrics: [], params: [], tags },
+    inputs: { dataset_inputs: [], model_inputs: [] },
+    outputs: { model_outputs: [] },
+  }
 }
 
-/** Deleted ones too. */
-export async function getRun({ db }: TrainingContext, runId: string): Promise<Run> {
-  return presentOne(db.kysely, await requireRun(db.kysely, runId))
+/** The JSON of a run, deleted ones too. */
+export async function getRun({ documents }: RunsContext, runId: string): Promise<string> {
+  checkRunId(runId)
+  const found = await documents.read([runId])
+  return found.get(runId) ?? missing(runId)
 }
 
 export interface RunChange {
@@ -65,7 +76,7 @@ export interface RunChange {
 /** Emits run.finished when the run ends; telling a second time that it has ended changes nothing and tells nobody. */
 export async function updateRun({ db, outbox }: TrainingContext, runId: string, { status, endTime, name }: RunChange): Promise<RunInfo> {
   return db.transaction(async (trx) => {
-    await requireActiveRun(trx, runId)
+    await takeRun(trx, runId)
     const ends = status !== undefined && store.ENDED.includes(status)
     const ended = ends && (await store.endRun(trx, runId, status))
     await store.updateRun(trx, runId, {
@@ -83,52 +94,36 @@ export async function updateRun({ db, outbox }: TrainingContext, runId: string, 
 export async function setRunLifecycle({ db }: TrainingContext, runId: string, stage: 'active' | 'deleted'): Promise<void> {
   await db.transaction(async (trx) => {
     await requireRun(trx, runId)
+    await store.touchRuns(trx, [runId])
     await store.updateRun(trx, runId, { lifecycle_stage: stage })
   })
 }
 
-export interface Batch {
-  readonly metrics: readonly MetricPoint[]
-  readonly params: readonly KeyValue[]
-  readonly tags: readonly KeyValue[]
-}
-
 /** All of it or nothing. */
-export async function logBatch({ db }: TrainingContext, runId: string, batch: Batch): Promise<void> {
-  const { metrics, params, tags } = batch
+export async function logBatch({ writer }: RunsContext, log: RunLog): Promise<void> {
+  const { runId, metrics, params, tags } = log
+  checkRunId(runId)
   checkBatch('metrics', metrics.length, LIMITS.metricsInBatch)
   checkBatch('params', params.length, LIMITS.paramsInBatch)
   checkBatch('tags', tags.length, LIMITS.tagsInBatch)
   checkBatch('metrics, params, and tags', metrics.length + params.length + tags.length, LIMITS.entitiesInBatch)
-  for (const [i, metric] of metrics.entries()) checkMetric(metric, `metrics[${i}]`)
+  for (const [i, metric] of metrics.entries()) checkMetric(metric, i)
   for (const [i, { key, value }] of params.entries()) {
     checkKey(key, `params[${i}].key`)
     checkLength(value, LIMITS.paramValue, `params[${i}].value`)
   }
   checkTags(tags, 'tags')
-  const keys = params.map(({ key }) => key)
-  const repeated = keys.filter((key, i) => keys.indexOf(key) !== i)
-  if (repeated.length > 0) {
+  if (params.length > 1 && new Set(params.map(({ key }) => key)).size < params.length) {
+    const keys = params.map(({ key }) => key)
+    const repeated = keys.filter((key, i) => keys.indexOf(key) !== i)
     throw invalid(`Duplicate parameter keys have been submitted: ${JSON.stringify(repeated)}. Please ensure the request contains only one param value per param key.`)
   }
-  await db.transaction(async (trx) => {
-    const run = await requireActiveRun(trx, runId)
-    const changed = await store.insertParams(trx, runId, params)
-    if (changed.length > 0) {
-      const what = changed.map(({ key, old, value }) => `Param with key='${key}' was already logged with value='${old}'. Attempted logging new value '${value}'.`)
-      throw invalid(`Changing param values is not allowed for run ID='${runId}'. ${what.join(' ')}`)
-    }
-    await insertMetrics(trx, runId, metrics)
-    await insertModelMetrics(trx, runId, metrics)
-    await store.upsertTags(trx, runId, tags)
-    const name = tags.find(({ key }) => key === NAME_TAG)?.value
-    if (name !== undefined && name !== run.run_name) await store.updateRun(trx, runId, { run_name: name })
-  })
+  await writer.log(log)
 }
 
 export async function deleteTag({ db }: TrainingContext, runId: string, key: string): Promise<void> {
   await db.transaction(async (trx) => {
-    await requireActiveRun(trx, runId)
+    await takeRun(trx, runId)
     if (!(await store.deleteTag(trx, runId, key))) throw new MillraceError('NOT_FOUND', `No tag with name: ${key} in run with id ${runId}`)
   })
 }
@@ -136,7 +131,7 @@ export async function deleteTag({ db }: TrainingContext, runId: string, key: str
 export async function logInputs({ db }: TrainingContext, runId: string, datasets: readonly DatasetInput[], modelIds: readonly string[]): Promise<void> {
   checkBatch('datasets', datasets.length, LIMITS.datasetsInBatch)
   await db.transaction(async (trx) => {
-    const run = await requireActiveRun(trx, runId)
+    const run = await takeRun(trx, runId)
     for (const use of datasets) await store.insertDatasetUse(trx, run, use)
     for (const modelId of modelIds) await store.insertRunModel(trx, runId, modelId, 'input', 0)
   })
@@ -144,33 +139,36 @@ export async function logInputs({ db }: TrainingContext, runId: string, datasets
 
 export async function logOutputs({ db }: TrainingContext, runId: string, models: readonly { readonly modelId: string; readonly step: number }[]): Promise<void> {
   await db.transaction(async (trx) => {
-    await requireActiveRun(trx, runId)
+    await takeRun(trx, runId)
     for (const { modelId, step } of models) await store.insertRunModel(trx, runId, modelId, 'output', step)
   })
 }
 
 export async function requireRun(db: Queries, runId: string): Promise<store.RunRow> {
-  if (!/^[a-zA-Z0-9][\w-]{0,255}$/.test(runId)) throw invalid(`Invalid value ${JSON.stringify(runId)} for parameter 'run_id' supplied.`)
-  const row = await store.findRun(db, runId)
-  if (row === undefined) throw new MillraceError('NOT_FOUND', `Run with id=${runId} not found`)
-  return row
+  checkRunId(runId)
+  return (await store.findRun(db, runId)) ?? missing(runId)
 }
 
-async function requireActiveRun(trx: Queries, runId: string): Promise<store.RunRow> {
+/** An active run that is about to change: others that would change it wait, and what is kept of it elsewhere is out of date. */
+async function takeRun(trx: Queries, runId: string): Promise<store.RunRow> {
+  checkRunId(runId)
+  await store.touchRuns(trx, [runId])
   const row = await requireRun(trx, runId)
   if (row.lifecycle_stage !== 'active') throw invalid(`The run ${runId} must be in the 'active' state. Current state is ${row.lifecycle_stage}.`)
   return row
 }
 
-async function presentOne(db: Queries, row: store.RunRow): Promise<Run> {
-  const [run] = await presentRuns(db, [row])
-  if (run === undefined) throw new TypeError('one row in, one run out')
-  return run
+export function checkRunId(runId: string): void {
+  if (!/^[a-zA-Z0-9][\w-]{0,255}$/.test(runId)) throw invalid(`Invalid value ${JSON.stringify(runId)} for parameter 'run_id' supplied.`)
 }
 
-function checkMetric({ key, timestamp }: MetricPoint, field: string): void {
-  checkKey(key, `${field}.name`)
-  if (timestamp < 0) throw invalid(`Invalid value ${timestamp} for parameter '${field}.timestamp' supplied: expected a nonnegative integer.`)
+function missing(runId: string): never {
+  throw new MillraceError('NOT_FOUND', `Run with id=${runId} not found`)
+}
+
+function checkMetric({ key, timestamp }: MetricPoint, i: number): void {
+  checkKey(key, `metrics[${i}].name`)
+  if (timestamp < 0) throw invalid(`Invalid value ${timestamp} for parameter 'metrics[${i}].timestamp' supplied: expected a nonnegative integer.`)
 }
 
 function checkTags(tags: readonly KeyValue[], field: string): void {
@@ -188,7 +186,7 @@ export async function logModelHistory({ db }: TrainingContext, runId: string, mo
   const missing = ['artifact_path', 'utc_time_created', 'run_id'].filter((field) => !(field in model))
   if (missing.length > 0) throw invalid(`Model json is missing mandatory fields: ${missing.join(', ')}`)
   await db.transaction(async (trx) => {
-    await requireActiveRun(trx, runId)
+    await takeRun(trx, runId)
     const tag = await store.findTag(trx, runId, MODEL_HISTORY_TAG)
     const before: unknown = tag === undefined ? [] : JSON.parse(tag)
     const value = JSON.stringify([...(Array.isArray(before) ? before : []), model])

@@ -4,10 +4,18 @@ import type { Dataset, KeyValue } from '../../../api/tracking.ts'
 import { chunksOf } from '../../store.ts'
 import type { Queries, RunStatus, TrackingSchema } from '../../tables.ts'
 
-export type RunRow = Selectable<TrackingSchema['runs']>
+export type RunRow = Omit<Selectable<TrackingSchema['runs']>, 'revision'>
 
 /** Runs in these states have ended. */
 export const ENDED: readonly RunStatus[] = ['FINISHED', 'FAILED', 'KILLED']
+
+/**
+ * Every transaction that changes a run, or what belongs to it, calls this first: it locks the runs, and makes what is kept of them outside their tables (documents,
+ * histories) out of date.
+ */
+export async function touchRuns(trx: Queries, runIds: readonly string[]): Promise<void> {
+  await trx.updateTable('runs').set((e) => ({ revision: e('revision', '+', 1) })).where('run_id', 'in', runIds).execute()
+}
 
 export async function insertRun(trx: Queries, row: RunRow): Promise<void> {
   await trx.insertInto('runs').values(row).execute()
@@ -18,7 +26,7 @@ export function findRun(db: Queries, runId: string): Promise<RunRow | undefined>
 }
 
 export async function updateRun(trx: Queries, runId: string, change: Updateable<TrackingSchema['runs']>): Promise<void> {
-  if (Object.keys(change).length > 0) await trx.updateTable('runs').set(change).where('run_id', '=', runId).execute()
+  await trx.updateTable('runs').set((e) => ({ ...change, revision: e('revision', '+', 1) })).where('run_id', '=', runId).execute()
 }
 
 /** Ends a run that has not ended yet; false for one that has. Of two callers at once one gets true. */
