@@ -11,7 +11,7 @@ const PER_COLUMN = 64
  */
 export function createRowWriter(known: readonly string[]): (row: Row) => string {
   const ours: ReadonlySet<string> = new Set(known)
-  const plenty = EXTRA + PER_COLUMN * known.length
+  const plenty = EXTRA + PER_COLUMN * ours.size
 
   const bounded = (row: Row): string => {
     const kept: string[] = []

@@ -1,5 +1,5 @@
 import { type FeatureBuilder, compileFeatures } from '../../domain/feature-builder.ts'
-import { signatureInputs } from '../../domain/feature-spec.ts'
+import { fullFeatureName, signatureInputs } from '../../domain/feature-spec.ts'
 import type { ColumnSpec } from '../../domain/signature.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { ModelArtifact } from './artifact.ts'
@@ -9,6 +9,8 @@ import type { InputTensor } from './tensors.ts'
 export interface ModelInputs {
   /** Raw columns, in the signature's order. */
   readonly columns: readonly ColumnSpec[]
+  /** What the model can use of a row, by name: its raw columns, and the features of the store that a row may bring itself. */
+  readonly known: readonly string[]
   readonly builder: FeatureBuilder
   /** Features of the store (`view:feature`), and the column that holds their key; empty where the model needs none. */
   readonly online: readonly string[]
@@ -30,8 +32,10 @@ export function bindInputs(artifact: ModelArtifact, tensors: readonly InputTenso
     }
     return 0
   })
+  const columns = artifact.signature?.inputs ?? signatureInputs(features)
   return {
-    columns: artifact.signature?.inputs ?? signatureInputs(features),
+    columns,
+    known: [...columns.map((column) => column.name), ...features.online.map(fullFeatureName)],
     builder,
     online: features.online,
     joinKey: features.online.length > 0 ? features.entity.joinKey : null,
@@ -51,7 +55,7 @@ function bindPlain(artifact: ModelArtifact, tensors: readonly InputTensor[]): Mo
     for (let i = 0; i < tensor.width; i++) target.push(columns[next++]?.name ?? '')
     return offset
   })
-  return { columns, builder: plainBuilder(numeric, categorical), online: [], joinKey: null, offsets }
+  return { columns, known: columns.map((column) => column.name), builder: plainBuilder(numeric, categorical), online: [], joinKey: null, offsets }
 }
 
 function plainColumns({ signature }: ModelArtifact, tensors: readonly InputTensor[]): readonly ColumnSpec[] {
