@@ -38,7 +38,10 @@ export class Deployment implements Served {
     this.shadows = targets.filter((target) => target.alias !== this.alias)
   }
 
-  /** The target that answers a request. MODEL_NOT_READY where there is none yet, MODEL_INVALID where there will be none until the alias moves; NOT_FOUND for a version that is not behind any alias. */
+  /**
+   * The target that answers a request. MODEL_NOT_READY where there is none yet; MODEL_INVALID where there will be none until the alias moves; NOT_FOUND for a
+   * version that is not behind any alias.
+   */
   target(version?: string): Target {
     if (version !== undefined) {
       const target = [...(this.champion ? [this.champion] : []), ...this.shadows].find((one) => one.model.version === version)
@@ -47,9 +50,7 @@ export class Deployment implements Served {
     }
     if (this.champion) return this.champion
     const slot = this.slot(this.alias)
-    if (slot?.failedVersion != null) {
-      throw new MillraceError('MODEL_INVALID', `${this.name}@${this.alias}: version ${slot.failedVersion} cannot be served: ${slot.reason ?? 'the reason is in the log'}`)
-    }
+    if (slot?.state === 'failed') throw new MillraceError('MODEL_INVALID', `${slot.name}: version ${slot.failedVersion} cannot be served: ${slot.reason}`)
     throw new MillraceError('MODEL_NOT_READY', `${this.name}@${this.alias} is ${slot?.state ?? 'absent'}${slot?.reason ? `: ${slot.reason}` : ''}`)
   }
 

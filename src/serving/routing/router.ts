@@ -151,7 +151,8 @@ export class Router {
       else if (slot.failedVersion !== null) await this.#forgetFailure(slot)
       return
     }
-    if (slot.live === null) slot.state = 'loading'
+    // One that was refused stays so while it is tried once more.
+    if (slot.live === null && slot.failedVersion !== found.version) slot.state = 'loading'
     let model: LoadedModel
     try {
       model = await this.#loadShared(slot, found)

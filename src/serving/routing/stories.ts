@@ -111,10 +111,11 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       ['features.json that is no JSON', 'features.json', '{', /features\.json: is no JSON/],
       ['features.json that does not fit the ONNX inputs', 'features.json', null, /has 3 columns, features\.json makes 2/],
       ['an empty model file', 'model.onnx', '', /empty/],
+      ['a version without an ONNX file', 'MLmodel', 'flavors: {onnx: {data: none.onnx}}', /the version has no file none\.onnx, and only ONNX models are served/],
       ['an MLmodel that leads out of its folder', 'MLmodel', 'flavors: {onnx: {data: ../../secret.onnx}}', /leave|outside|expected a relative path/],
     ]
     for (const [name, file, content, reason] of BROKEN) {
-      test(`${name} is refused`, async () => {
+      test(`${name} is refused, as what no retry will change`, async () => {
         registry.add('3', join(FIXTURES, 'one'))
         const path = join(folder, 'registry', '3', file)
         writeFileSync(path, content ?? shorter())
@@ -122,7 +123,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
         await start()
         await until(async () => (await deployment()).state === 'failed')
         assert.match((await deployment()).reason ?? '', reason)
-        await assert.rejects(client().predict('delay', [ROW]), { status: 503, message: reason })
+        await assert.rejects(client().predict('delay', [ROW]), { status: 422, message: reason })
       })
     }
 

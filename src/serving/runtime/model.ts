@@ -147,8 +147,9 @@ async function openSession(file: string): Promise<InferenceSession> {
     return await Session.create(file, { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3 })
   } catch (error) {
     if (error instanceof MillraceError) throw error
-    const reason = errnoCode(error) === 'ENOENT' ? 'there is no such file' : errorMessage(error)
-    throw new MillraceError('MODEL_INVALID', `${file.split('/').at(-1)} is not a model that ONNX Runtime can load: ${reason}`, { cause: error })
+    const name = file.split('/').at(-1)
+    const message = errnoCode(error) === 'ENOENT' ? `the version has no file ${name}, and only ONNX models are served` : `${name} is not a model that ONNX Runtime can load: ${errorMessage(error)}`
+    throw new MillraceError('MODEL_INVALID', message, { cause: error })
   }
 }
 
