@@ -2,6 +2,7 @@ import type { ProjectConfig } from '../domain/config.ts'
 import type { ServiceDefinition } from '../platform/service/index.ts'
 import { guardRoutes } from './access/index.ts'
 import { artifactRootOf, openArtifacts } from './artifact-store.ts'
+import { registerConsoleLink } from './console-link.ts'
 import type { TrainingContext } from './context.ts'
 import { importEndpoints } from './imports/index.ts'
 import { migrations } from './migrations.ts'
@@ -23,6 +24,7 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
     await ensureDefaultExperiment(context)
     guardRoutes(http)
     registerProbes(http)
+    registerConsoleLink(http, config.services.gateway)
     const webhooks = startWebhooks(context, { allowHttp: config.webhooks.allow_http, allowPrivate: config.webhooks.allow_private }, log)
     await registerEndpoints(http, [...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
     await registerArtifactStreams(http, context)

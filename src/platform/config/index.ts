@@ -1,6 +1,6 @@
 export { type KeyDescription, describeKeys } from './describe.ts'
 export { type ProjectIdentity, describeIdentity, formatIdentity, projectIdentity } from './identity.ts'
 export { loadConfig, parseConfig } from './load.ts'
-export { type BaseConfig, baseConfigSchema, basePropertiesSchema } from './schema.ts'
+export { type BaseConfig, type ServiceConfig, baseConfigSchema, basePropertiesSchema } from './schema.ts'
 export { databaseUrl, serviceFolder, serviceUrl } from './places.ts'
 export { SERVICE_NAMES, type ServiceName } from './names.ts'

@@ -69,3 +69,4 @@ export const basePropertiesSchema = {
 
 export const baseConfigSchema = closed(basePropertiesSchema)
 export type BaseConfig = Static<typeof baseConfigSchema>
+export type ServiceConfig = BaseConfig['services'][ServiceName]

@@ -15,7 +15,7 @@ const MILLRACE = '/2.0/millrace'
 
 /** Routes by what they need, with their prefix `/api` or `/ajax-api` taken off. */
 const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
-  ['probe', 'service', ['GET /health', 'GET /version', 'GET /3.0/mlflow/server-info']],
+  ['probe', 'service', ['GET /health', 'GET /version', 'GET /', 'GET /3.0/mlflow/server-info']],
   ['operate', 'service', ['GET /metrics', 'GET /-/outbox', 'GET /-/watermark', 'PUT /-/clock']],
   ['read', 'experiments', ['GET get', 'GET get-by-name', 'GET search', 'POST search', 'POST search-datasets'].map(below(`${MLFLOW}/experiments`))],
   ['read', 'experiments', ['POST /2.0mlflow/experiments/search-datasets']],
