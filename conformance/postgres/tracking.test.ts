@@ -7,6 +7,7 @@ import { eventsAfter, withService } from '../../src/training/testing.ts'
 import { experimentStories } from '../../src/training/tracking/experiments/stories.ts'
 import { loggedModelStories } from '../../src/training/tracking/logged-models/stories.ts'
 import { runStories } from '../../src/training/tracking/runs/stories.ts'
+import { summaryStories } from '../../src/training/tracking/summaries/stories.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
 
 let server: PostgresServer | undefined
@@ -20,6 +21,7 @@ const onPostgres = (database: string) =>
 
 describe('experiments on PostgreSQL', () => experimentStories(onPostgres('experiments')))
 describe('runs on PostgreSQL', () => runStories(onPostgres('runs')))
+describe('summaries of runs on PostgreSQL', () => summaryStories(onPostgres('summaries')))
 describe('logged models on PostgreSQL', () => loggedModelStories(onPostgres('logged_models')))
 describe('the registry on PostgreSQL', () => registryStories(onPostgres('registry')))
 

@@ -146,3 +146,24 @@ export const ACTOR_HEADER = 'x-millrace-actor'
 export const REASON_HEADER = 'x-millrace-reason'
 /** Project time of a request, RFC 3339, where the clock is simulated. */
 export const TIME_HEADER = 'x-millrace-time'
+
+/** `GET /api/2.0/millrace/runs/summary`: what a table of runs has to know before it has read them all. */
+export interface RunsSummary {
+  readonly count: number
+  /** With `group_by`: the largest first, a thousand at most. */
+  readonly groups?: readonly RunGroup[]
+  /** With `columns`: the keys that the latest 500 runs have. */
+  readonly columns?: RunColumns
+}
+
+export interface RunGroup {
+  /** null: runs without a value. */
+  readonly value: string | null
+  readonly count: number
+}
+
+export interface RunColumns {
+  readonly metrics: readonly string[]
+  readonly params: readonly string[]
+  readonly tags: readonly string[]
+}

@@ -1,6 +1,6 @@
-import type { Run } from '../../../src/api/tracking.ts'
+import type { Run, RunsSummary } from '../../../src/api/tracking.ts'
 import { AskError, ask } from './ask.ts'
-import { type ColumnId, columnId, parseColumn } from './keys.ts'
+import { type ColumnId, columnId, inSearch, parseColumn } from './keys.ts'
 
 export interface RunsQuestion {
   readonly experimentIds: readonly string[]
@@ -19,30 +19,24 @@ export interface Group {
 const SUMMARY = 'millrace/runs/summary'
 const LOOKED_AT = 2000
 
-interface Summary {
-  readonly count: number
-  readonly groups?: readonly { readonly value: string | null; readonly count: number }[]
-  readonly columns?: { readonly metrics: readonly string[]; readonly params: readonly string[]; readonly tags: readonly string[] }
-}
-
 const bodyOf = ({ experimentIds, filter, view }: RunsQuestion) => ({ experiment_ids: experimentIds, run_view_type: view, ...(filter === '' ? {} : { filter }) })
 
 /** How many runs a search has, or undefined where the server does not say. */
 export async function countOf(question: RunsQuestion, signal: AbortSignal): Promise<number | null> {
-  return orAbsent(async () => (await ask<Summary>('POST', SUMMARY, { body: bodyOf(question), signal })).count)
+  return orAbsent(async () => (await ask<RunsSummary>('GET', SUMMARY, { query: bodyOf(question), signal })).count)
 }
 
 /** The keys that runs of these experiments have, or null where the server does not say. */
 export async function columnsOf(experimentIds: readonly string[], signal: AbortSignal): Promise<readonly ColumnId[] | null> {
   return orAbsent(async () => {
-    const { columns } = await ask<Summary>('POST', SUMMARY, { body: { experiment_ids: experimentIds, columns: true }, signal })
+    const { columns } = await ask<RunsSummary>('GET', SUMMARY, { query: { experiment_ids: experimentIds, columns: 'true' }, signal })
     return columns === undefined ? [] : (['metrics', 'params', 'tags'] as const).flatMap((kind) => columns[kind].map((key) => columnId(kind, key)))
   })
 }
 
 /** The values of a parameter, tag or attribute, most runs first. A server that does not count is asked for runs, and the values seen in them are the groups. */
 export async function groupsOf(question: RunsQuestion, column: ColumnId, signal: AbortSignal): Promise<readonly Group[]> {
-  const counted = await orAbsent(async () => (await ask<Summary>('POST', SUMMARY, { body: { ...bodyOf(question), group_by: column }, signal })).groups ?? [])
+  const counted = await orAbsent(async () => (await ask<RunsSummary>('GET', SUMMARY, { query: { ...bodyOf(question), group_by: inSearch(column) }, signal })).groups ?? [])
   if (counted !== null) return counted
   const { runs = [] } = await ask<{ runs?: readonly Run[] }>('POST', 'mlflow/runs/search', { body: { ...bodyOf(question), max_results: LOOKED_AT }, signal })
   const { kind, key } = parseColumn(column) ?? { kind: 'params', key: column }

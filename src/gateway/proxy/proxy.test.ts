@@ -35,6 +35,10 @@ test('the paths of well-known protocols lead to their service unchanged', async 
     ['/api/2.0/mlflow/runs/get?run_id=1', 'tracking'],
     ['/api/2.0/mlflow-artifacts/artifacts/1/model.onnx', 'tracking'],
     ['/ajax-api/2.0/mlflow/experiments/search', 'tracking'],
+    ['/api/2.0/millrace/registry/history?name=m', 'tracking'],
+    ['/api/3.0/mlflow/server-info', 'tracking'],
+    ['/get-artifact?run_id=1&path=a', 'tracking'],
+    ['/model-versions/get-artifact?name=m&version=1&path=a', 'tracking'],
     ['/v2/models/flight-delay/infer', 'serving'],
     ['/invocations', 'serving'],
   ] as const

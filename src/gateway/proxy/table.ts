@@ -21,7 +21,11 @@ export const ROUTES: readonly ProxyRoute[] = [
   byName('serving'),
   asItIs('/api/2.0/mlflow', 'tracking'),
   asItIs('/api/2.0/mlflow-artifacts', 'tracking'),
+  asItIs('/api/2.0/millrace', 'tracking'),
+  asItIs('/api/3.0/mlflow', 'tracking'),
   asItIs('/ajax-api', 'tracking'),
+  { ...asItIs('/get-artifact', 'tracking'), exact: true },
+  { ...asItIs('/model-versions/get-artifact', 'tracking'), exact: true },
   asItIs('/v2', 'serving'),
   { ...asItIs('/invocations', 'serving'), exact: true },
 ]

@@ -25,6 +25,7 @@ const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
     ['create', 'delete', 'restore', 'update', 'set-experiment-tag', 'delete-experiment-tag'].map((name) => `POST ${MLFLOW}/experiments/${name}`),
   ],
   ['read', 'runs', ['GET runs/get', 'POST runs/search', 'GET metrics/get-history', 'GET metrics/get-history-bulk', 'GET metrics/get-history-bulk-interval'].map(below(MLFLOW))],
+  ['read', 'runs', [`GET ${MILLRACE}/runs/summary`]],
   [
     'write',
     'runs',
@@ -68,6 +69,7 @@ const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
       `POST ${MILLRACE}/webhooks/:webhook_id/deliveries/:delivery_id/redeliver`,
     ],
   ],
+  ['operate', 'service', [`GET ${MILLRACE}/import/totals`]],
   ['operate', 'service', ['experiment', 'runs', 'metrics', 'logged-models', 'registered-model', 'marks', 'find-marks'].map((name) => `POST ${MILLRACE}/import/${name}`)],
   ['read', 'service', LEFT_OUT.flatMap(({ path }) => LEFT_OUT_METHODS.map((method) => `${method} ${path}`))],
 ]

@@ -8,6 +8,7 @@ import { loggedModelEndpoints } from './logged-models/routes.ts'
 import { metricSampleEndpoints } from './metric-samples/index.ts'
 import { runEndpoints } from './runs/routes.ts'
 import { MLFLOW_VERSION, serverInfoEndpoints } from './server-info.ts'
+import { summaryEndpoints } from './summaries/index.ts'
 
 export { registerArtifactStreams } from './artifacts/routes.ts'
 export { ensureDefaultExperiment } from './experiments/service.ts'
@@ -18,6 +19,7 @@ export function trackingEndpoints(context: TrainingContext): readonly Endpoint[]
     ...datasetEndpoints(context),
     ...runEndpoints(context),
     ...metricSampleEndpoints(context),
+    ...summaryEndpoints(context),
     ...loggedModelEndpoints(context),
     ...artifactEndpoints(context),
     ...serverInfoEndpoints(),

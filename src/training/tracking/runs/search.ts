@@ -119,7 +119,7 @@ function metricWalks(experimentId: number, orders: readonly Order[], keys: reado
 }
 
 /** `starting`: the query begins at this clause's index; else it looks up each run that it comes upon. */
-function condition(clause: Clause, starting = false): Condition {
+export function condition(clause: Clause, starting = false): Condition {
   switch (clause.entity) {
     case 'metric':
     case 'param':

@@ -1,0 +1,4 @@
+import { withService } from '../../testing.ts'
+import { summaryStories } from './stories.ts'
+
+summaryStories(withService())
