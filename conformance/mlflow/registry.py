@@ -70,9 +70,9 @@ def check_sources():
         "/etc/passwd",
         "file:///etc/passwd",
         "mlflow-artifacts:/",
-        "models:/sources/9",
     ]:
         refused("INVALID_PARAMETER_VALUE", lambda: client.create_model_version("sources", source, info.run_id))
+    refused("RESOURCE_DOES_NOT_EXIST", lambda: client.create_model_version("sources", "models:/sources/9", info.run_id))
     assert client.search_model_versions("name = 'sources'") == []
 
 

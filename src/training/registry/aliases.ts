@@ -59,7 +59,7 @@ export async function setAlias(context: RegistryContext, { change, version, over
 
 /** Removing an alias that is not there is no error, as in MLflow. */
 export async function deleteAlias(context: RegistryContext, change: AliasChange, by: Caller): Promise<void> {
-  if (change.alias === '') throw invalid('Registered model alias name cannot be empty.')
+  checkAliasText(change.alias)
   authorize(context, by, 'alias.delete', { model: change.model, alias: change.alias })
   await context.db.transaction(async (trx) => {
     await lockModel(trx, change.model)
@@ -120,6 +120,7 @@ function gateError({ name, version }: store.VersionRow, alias: string, failed: r
 
 /** `latest` is the newest version, whatever its stage. */
 export async function getByAlias({ db }: RegistryContext, model: string, alias: string): Promise<ModelVersion> {
+  checkAliasText(alias)
   const row = await requireModel(db.kysely, model)
   if (alias.toLowerCase() === 'latest') {
     const latest = await store.newestVersion(db.kysely, row.name)
@@ -167,10 +168,14 @@ async function presentOne(db: Parameters<typeof presentVersions>[0], row: store.
   return version
 }
 
-export function checkAlias(alias: string): void {
+function checkAlias(alias: string): void {
+  checkAliasText(alias)
+  if (alias.toLowerCase() === 'latest') throw invalid("'latest' alias name (case insensitive) is reserved.")
+  if (/^v\d+$/i.test(alias)) throw invalid(`Version alias name '${alias}' is reserved.`)
+}
+
+function checkAliasText(alias: string): void {
   if (alias === '') throw invalid('Registered model alias name cannot be empty.')
   if (!/^[\w-]+$/.test(alias)) throw invalid(`Invalid alias name: '${alias}'. Names may only contain alphanumerics, underscores (_), and dashes (-).`)
   checkLength(alias, LIMITS.alias, 'alias')
-  if (alias.toLowerCase() === 'latest') throw invalid("'latest' alias name (case insensitive) is reserved.")
-  if (/^v\d+$/i.test(alias)) throw invalid(`Version alias name '${alias}' is reserved.`)
 }

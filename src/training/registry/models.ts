@@ -1,7 +1,5 @@
-import { posix } from 'node:path'
 import type { KeyValue, RegisteredModel } from '../../api/tracking.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { invalid } from '../mlflow/errors.ts'
 import { LIMITS, checkLength } from '../mlflow/limits.ts'
 import type { Queries } from '../tables.ts'
 import { authorize } from './access.ts'
@@ -10,7 +8,8 @@ import type { Caller } from './caller.ts'
 import type { RegistryContext } from './context.ts'
 import { emit } from './events.ts'
 import { presentModels } from './present.ts'
-import { checkRegistryTags, lockModel, requireModel } from './require.ts'
+import { checkModelName, checkRegistryTags, lockModel, requireModel } from './require.ts'
+import { PROMPT_TAG, isPrompt } from './search.ts'
 import * as store from './store.ts'
 
 export interface ModelInput {
@@ -27,7 +26,7 @@ export async function createModel(context: RegistryContext, { name, description,
   const now = context.clock.wall().getTime()
   return context.db.transaction(async (trx) => {
     const isNew = await store.insertModel(trx, { name, description: description ?? null, creation_time: now, last_update_time: now, last_version: 0 })
-    if (!isNew) throw new MillraceError('ALREADY_EXISTS', `Registered Model (name=${name}) already exists.`)
+    if (!isNew) throw await nameTaken(trx, name, tags)
     await store.upsertModelTags(trx, name, tags)
     const told = { model: name, tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])), ...(description ? { description } : {}) }
     await emit(trx, context.outbox, 'dev.millrace.model.created', told, by)
@@ -104,11 +103,11 @@ export async function deleteModelTag(context: RegistryContext, name: string, key
   })
 }
 
-function checkModelName(name: string, field: string): void {
-  if (name.trim() === '') throw invalid(`Missing value for required parameter '${field}'.`)
-  if (/[/:]/.test(name)) throw invalid(`Invalid model name '${name}'. Names cannot contain '/' or ':'.`)
-  if (posix.normalize(name) !== name || name === '.' || name.startsWith('..')) throw invalid(`Invalid value ${JSON.stringify(name)} for parameter '${field}' supplied: it is not a plain name.`)
-  checkLength(name, LIMITS.key, field)
+async function nameTaken(db: Queries, name: string, tags: readonly KeyValue[]): Promise<MillraceError> {
+  const taken = (await store.modelTag(db, name, PROMPT_TAG))?.value.toLowerCase() === 'true'
+  if (taken === isPrompt(tags)) return new MillraceError('ALREADY_EXISTS', `Registered Model (name=${name}) already exists.`)
+  const [asked, holder] = taken ? ['registered model', 'prompt'] : ['prompt', 'registered model']
+  return new MillraceError('ALREADY_EXISTS', `Tried to create a ${asked} with name '${name}', but the name is already taken by a ${holder}. A model and a prompt cannot have the same name.`)
 }
 
 async function presentOne(db: Queries, name: string): Promise<RegisteredModel> {

@@ -7,6 +7,10 @@ import { presentModels, presentVersions } from './present.ts'
 /** Prompts are registered models with this tag; searches leave them out unless they ask for it. */
 export const PROMPT_TAG = 'mlflow.prompt.is_prompt'
 
+export function isPrompt(tags: readonly { readonly key: string; readonly value: string }[]): boolean {
+  return tags.some(({ key, value }) => key === PROMPT_TAG && value.toLowerCase() === 'true')
+}
+
 export interface RegistrySearch {
   readonly filter: string | undefined
   readonly orderBy: readonly string[] | undefined

@@ -1,9 +1,12 @@
 import type { Queries } from '../tables.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
 import { invalid } from '../mlflow/errors.ts'
 import { ARTIFACT_SCHEME, checkLocation, checkUriPath, isWithin } from '../tracking/artifacts/uri.ts'
 import { findModel as findLoggedModel } from '../tracking/logged-models/store.ts'
 import { findRun } from '../tracking/runs/store.ts'
-import { findAlias, findVersion } from './store.ts'
+import { requireModel, requireVersion } from './require.ts'
+import { isPrompt } from './search.ts'
+import { findAlias, modelTags } from './store.ts'
 
 export interface SourceInput {
   readonly source: string
@@ -61,8 +64,9 @@ async function modelSource(db: Queries, { source, runId, modelId }: SourceInput,
   const [, name, number, alias] = /^models:\/([^/@]+)(?:\/(\d{1,15})|@([\w-]+))$/.exec(source) ?? []
   if (name === undefined) throw refused('Expected models:/MODEL_ID, models:/NAME/VERSION or models:/NAME@ALIAS.')
   const version = number === undefined ? await findAlias(db, name, alias ?? '') : Number(number)
-  const original = version === undefined ? undefined : await findVersion(db, name, version)
-  if (original === undefined) throw refused('There is no such model version.')
+  if (isPrompt(await modelTags(db, (await requireModel(db, name)).name))) throw refused('Prompt versions cannot be used as model version sources.')
+  if (version === undefined) throw new MillraceError('ALIAS_NOT_FOUND', `Registered model alias ${alias} not found.`)
+  const original = await requireVersion(db, name, version)
   if ((runId !== undefined && runId !== (original.run_id ?? '')) || (modelId !== undefined && modelId !== (original.model_id ?? ''))) {
     throw refused('The run_id and model_id request parameters must match the referenced model version.')
   }

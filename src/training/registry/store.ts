@@ -45,6 +45,10 @@ export function modelTag(db: Queries, name: string, key: string): Promise<KeyVal
   return db.selectFrom('registered_model_tags').select(['key', 'value']).where('name', '=', name).where('key', '=', key).executeTakeFirst()
 }
 
+export function modelTags(db: Queries, name: string): Promise<readonly KeyValue[]> {
+  return db.selectFrom('registered_model_tags').select(['key', 'value']).where('name', '=', name).execute()
+}
+
 export async function deleteModelTag(trx: Queries, name: string, key: string): Promise<void> {
   await trx.deleteFrom('registered_model_tags').where('name', '=', name).where('key', '=', key).execute()
 }
@@ -130,7 +134,8 @@ export async function latestByStage(db: Queries, names: readonly string[]): Prom
           .$asTuple('name', 'version'),
       ),
     )
-    .orderBy('version', 'desc')
+    .orderBy('name')
+    .orderBy('stage')
     .execute()
 }
 

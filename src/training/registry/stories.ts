@@ -10,7 +10,7 @@ const AT = 'GET /api/2.0/millrace/registered-models/champion-at'
 const FOREIGN_SOURCES = [
   '/etc/passwd', 'file:///etc/passwd', 'FILE:///etc/passwd', 'relative/path', '..', 'C:\\x', 'mlflow-artifacts:/', 'mlflow-artifacts:/0', 'mlflow-artifacts:/0/{other}/artifacts/model',
   'mlflow-artifacts:/0/{run}/artifacts/../../{other}/artifacts', 'mlflow-artifacts:/0/{run}/artifacts/%2e%2e/x', 'mlflow-artifacts:/0/{run}/artifacts/%252e%252e/x', 'mlflow-artifacts:/0/{run}/artifactsX',
-  'mlflow-artifacts:/0/{run}/artifacts/a\\..\\b', 'mlflow-artifacts:/0/{run}/artifacts/a#b', 'mlflow-artifacts:/0/{run}/artifacts/a?b=c', 'runs:/{other}/model', 'runs://{run}/model', 'runs:/{run}/../x', 'models:/m-0123456789abcdef0123456789abcdef', 'models:/none/1',
+  'mlflow-artifacts:/0/{run}/artifacts/a\\..\\b', 'mlflow-artifacts:/0/{run}/artifacts/a#b', 'mlflow-artifacts:/0/{run}/artifacts/a?b=c', 'runs:/{other}/model', 'runs://{run}/model', 'runs:/{run}/../x', 'models:/m-0123456789abcdef0123456789abcdef',
   'http://169.254.169.254/latest', 'https://example.org/model', 'http://localhost:5000/api/2.0/mlflow-artifacts/artifacts/0/x', 'gopher://x/y', 'javascript:alert(1)',
 ]
 
@@ -29,6 +29,7 @@ export function registryStories({ story }: ServiceUnderTest): void {
     { does: 'a copy of a version has its run and files', request: 'POST model-versions/create', body: { name: 'delay', source: 'models:/delay/1' }, holds: { model_version: { version: '3', run_id: '{run}' } }, emits: ['model.version.created'] },
     { does: 'an object store is taken', request: 'POST model-versions/create', body: { name: 'delay', source: 's3://bucket/model' }, holds: { model_version: { version: '4' } }, emits: ['model.version.created'] },
     ...FOREIGN_SOURCES.map((source) => ({ does: `the source ${source} is refused`, request: 'POST model-versions/create', body: { name: 'delay', source, run_id: '{run}' }, status: 400, holds: invalid })),
+    { does: 'a copy of a version that does not exist is 404', request: 'POST model-versions/create', body: { name: 'delay', source: 'models:/none/1' }, status: 404, holds: missing },
     { does: 'a source in the run without its id is refused', request: 'POST model-versions/create', body: { name: 'delay', source: '{uri}/model' }, status: 400, holds: invalid },
     { does: 'a version of a model that does not exist is 404', request: 'POST model-versions/create', body: { name: 'none', source: '{uri}/model', run_id: '{run}' }, status: 404, holds: missing },
     { does: 'a version that does not exist is 404', request: 'GET model-versions/get?name=delay&version=9', status: 404, holds: missing },
@@ -71,6 +72,9 @@ export function registryStories({ story }: ServiceUnderTest): void {
     { does: 'a prompt is a model with a tag', request: 'POST registered-models/create', body: { name: 'prompt', tags: [{ key: 'mlflow.prompt.is_prompt', value: 'true' }] }, emits: ['model.created'] },
     { does: 'models are found without prompts, by name', request: 'GET registered-models/search', holds: { registered_models: [{ name: 'arrival' }, { name: 'delay', latest_versions: [{ version: '4' }] }] } },
     { does: 'prompts when asked for', request: "GET registered-models/search?filter=tags.`mlflow.prompt.is_prompt` = 'true'", holds: { registered_models: [{ name: 'prompt' }] } },
+    { does: 'of a list of names', request: "GET registered-models/search?filter=name IN ('delay', 'none')", holds: { registered_models: [{ name: 'delay' }] } },
+    { does: 'a version of a prompt is no source', request: 'POST model-versions/create', body: { name: 'delay', source: 'models:/prompt/1' }, status: 400, holds: { message: /Prompt versions cannot be used/ } },
+    { does: 'a model of the name of a prompt is refused', request: 'POST registered-models/create', body: { name: 'prompt' }, status: 400, holds: { error_code: 'RESOURCE_ALREADY_EXISTS', message: /already taken by a prompt/ } },
     { does: 'not prompts, as clients ask', request: "GET registered-models/search?filter=tags.`mlflow.prompt.is_prompt` != 'true'&order_by=name DESC", holds: { registered_models: [{ name: 'delay' }, { name: 'arrival' }] } },
     { does: 'by tag', request: "GET registered-models/search?filter=tags.owner = 'ada'", holds: { registered_models: [{ name: 'delay' }] } },
     { does: 'in pages', request: 'GET registered-models/search?max_results=1', holds: { registered_models: [{ name: 'arrival' }] }, keeps: { token: 'next_page_token' } },
@@ -78,6 +82,8 @@ export function registryStories({ story }: ServiceUnderTest): void {
     { does: 'the order of a page too large is refused', request: 'GET registered-models/search?max_results=1001', status: 400, holds: invalid },
     { does: 'versions are found by run, the last changed first', request: "GET model-versions/search?filter=run_id = '{run}'&order_by=version_number ASC", holds: { model_versions: [{ version: '1' }, { version: '2', aliases: ['champion'] }, { version: '3' }] } },
     { does: 'by number', request: "GET model-versions/search?filter=name = 'delay' AND version_number > 2&order_by=version_number DESC", holds: { model_versions: [{ version: '4' }, { version: '3' }] } },
+    { does: 'by number in quotes', request: "GET model-versions/search?filter=name = 'delay' AND version_number = '2'", holds: { model_versions: [{ version: '2' }] } },
+    { does: 'but no part of one', request: 'GET model-versions/search?filter=version_number = 1.5', status: 400, holds: invalid },
     { does: 'by tag', request: "GET model-versions/search?filter=tags.gate = 'open'", holds: { model_versions: [{ version: '1' }] } },
     { does: 'in pages', request: "GET model-versions/search?max_results=3&order_by=version_number DESC", holds: { model_versions: [{ version: '4' }, { version: '3' }, { version: '2' }] }, keeps: { token: 'next_page_token' } },
     { does: 'that go on', request: 'GET model-versions/search?max_results=3&order_by=version_number DESC&page_token={token}', holds: { model_versions: [{ version: '1' }] }, lacks: 'next_page_token' },

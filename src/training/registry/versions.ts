@@ -14,7 +14,7 @@ import { findManifest, insertManifest } from './manifests.ts'
 import { presentVersions } from './present.ts'
 import { checkRegistryTags, lockModel, requireModel, requireVersion } from './require.ts'
 import { withManifest } from './seal.ts'
-import { PROMPT_TAG } from './search.ts'
+import { isPrompt } from './search.ts'
 import { type Origin, resolveSource } from './source.ts'
 import * as store from './store.ts'
 
@@ -171,10 +171,6 @@ async function change({ db, clock }: RegistryContext, name: string, version: num
     await work(trx, await requireVersion(trx, name, version), now)
     return presentOne(trx, await requireVersion(trx, name, version))
   })
-}
-
-function isPrompt(tags: readonly KeyValue[]): boolean {
-  return tags.some(({ key, value }) => key === PROMPT_TAG && value.toLowerCase() === 'true')
 }
 
 /** A prompt has no files; MLflow's client sends a word as its source. */

@@ -8,6 +8,8 @@ export interface Grammar {
   readonly attributeAliases?: Readonly<Record<string, string>>
   /** Attributes that may be compared with a list. */
   readonly lists?: readonly string[]
+  /** Attributes that are whole numbers, and may stand in quotes. */
+  readonly whole?: readonly string[]
   /** Entities by which results may be ordered. */
   readonly orderedBy: readonly Entity[]
 }
@@ -70,6 +72,7 @@ export const REGISTERED_MODELS: Grammar = {
   entities: { ...ATTRIBUTE, ...TAG },
   attributes: { name: 'string', creation_timestamp: 'number', last_updated_timestamp: 'number' },
   attributeAliases: { timestamp: 'last_updated_timestamp' },
+  lists: ['name'],
   orderedBy: ['attribute'],
 }
 
@@ -78,6 +81,7 @@ export const MODEL_VERSIONS: Grammar = {
   entities: { ...ATTRIBUTE, ...TAG },
   attributes: { name: 'string', run_id: 'string', source_path: 'string', version_number: 'number', creation_timestamp: 'number', last_updated_timestamp: 'number' },
   lists: ['name', 'run_id'],
+  whole: ['version_number'],
   orderedBy: ['attribute'],
 }
 

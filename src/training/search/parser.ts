@@ -90,15 +90,18 @@ function clause(grammar: Grammar, cursor: Cursor): Clause {
     return { ...place, type: 'list', operator: negated ? 'NOT IN' : 'IN', value: list(cursor) }
   }
   if (negated) throw cursor.fail(cursor.peek(), 'IN')
-  return type === 'number' ? { ...place, ...numberComparison(cursor) } : { ...place, ...stringComparison(cursor) }
+  const whole = entity === 'attribute' && grammar.whole?.includes(key) === true
+  return type === 'number' ? { ...place, ...numberComparison(cursor, whole) } : { ...place, ...stringComparison(cursor) }
 }
 
-function numberComparison(cursor: Cursor) {
+function numberComparison(cursor: Cursor, whole: boolean) {
   const token = cursor.take()
   const operator = NUMBER_OPERATORS.find((known) => token.kind === 'operator' && known === token.text)
   if (operator === undefined) throw cursor.fail(token, `one of ${NUMBER_OPERATORS.join(' ')}`)
   const value = cursor.take()
-  if (value.kind !== 'number') throw cursor.fail(value, 'a number without quotes')
+  if (whole) {
+    if ((value.kind !== 'number' && value.kind !== 'string') || !/^[+-]?\d+$/.test(value.text)) throw cursor.fail(value, 'a whole number')
+  } else if (value.kind !== 'number') throw cursor.fail(value, 'a number without quotes')
   return { type: 'number', operator, value: Number(value.text) } as const
 }
 
