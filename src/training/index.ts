@@ -10,7 +10,7 @@ import { registerEndpoints } from './mlflow/routes.ts'
 import { gatesOf, policyOf, registryEndpoints } from './registry/index.ts'
 import type { TrackingSchema } from './tables.ts'
 import { Seals } from './tracking/artifacts/seals.ts'
-import { ensureDefaultExperiment, registerArtifactStreams, registerProbes, trackingEndpoints } from './tracking/index.ts'
+import { ensureDefaultExperiment, registerArtifactStreams, registerOtlp, registerProbes, trackingEndpoints } from './tracking/index.ts'
 import { startWebhooks } from './tracking/webhooks/index.ts'
 
 /** Experiments, runs, artifacts and the model registry, over MLflow's REST API. */
@@ -28,6 +28,7 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
     const webhooks = startWebhooks(context, { allowHttp: config.webhooks.allow_http, allowPrivate: config.webhooks.allow_private }, log)
     await registerEndpoints(http, [...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
     await registerArtifactStreams(http, context)
+    await registerOtlp(http, context)
     return { waitingFor: () => Promise.resolve([]), stop: () => webhooks.stop() }
   },
 }

@@ -3,7 +3,8 @@ import type { Migration } from '../platform/db/index.ts'
 import { createEventsTables } from '../platform/events/outbox.ts'
 import { TRANSFER, WITHOUT_TRANSFER } from './transfer/migration.ts'
 import { runDocuments } from './tracking/runs/migration.ts'
-import { WEBHOOKS } from './tracking/webhooks/migration.ts'
+import { TRACES, WITHOUT_TRACES } from './tracking/traces/migration.ts'
+import { WEBHOOKS, WITHOUT_WEBHOOKS } from './tracking/webhooks/migration.ts'
 
 const TRACKING = [
   `create table counters (name text primary key, value bigint not null)`,
@@ -96,4 +97,4 @@ const run = (name: string, statements: readonly string[], undo?: readonly string
   ...(undo === undefined ? {} : { down: all(undo) }),
 })
 
-export const migrations: readonly Migration[] = [run('001-tracking', TRACKING), run('002-registry', REGISTRY), { name: '003-events', up: createEventsTables }, run('004-registry-integrity', INTEGRITY, WITHOUT_INTEGRITY), run('005-webhooks', WEBHOOKS), run('008-transfer', TRANSFER, WITHOUT_TRANSFER), runDocuments]
+export const migrations: readonly Migration[] = [run('001-tracking', TRACKING), run('002-registry', REGISTRY), { name: '003-events', up: createEventsTables }, run('004-registry-integrity', INTEGRITY, WITHOUT_INTEGRITY), run('005-webhooks', WEBHOOKS, WITHOUT_WEBHOOKS), run('008-transfer', TRANSFER, WITHOUT_TRANSFER), runDocuments, run('006-traces', TRACES, WITHOUT_TRACES)]

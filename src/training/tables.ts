@@ -1,6 +1,7 @@
 import type { Generated, Kysely, Transaction } from 'kysely'
 import type { EventsSchema } from '../platform/events/outbox.ts'
 import type { TransferTables } from './transfer/tables.ts'
+import type { TraceTables } from './tracking/traces/tables.ts'
 import type { WebhookTables } from './tracking/webhooks/tables.ts'
 
 export type LifecycleStage = 'active' | 'deleted'
@@ -18,7 +19,7 @@ interface MetricRow {
 }
 
 /** The tables of the tracking service. Times are milliseconds since 1970. */
-export interface TrackingSchema extends EventsSchema, WebhookTables, TransferTables {
+export interface TrackingSchema extends EventsSchema, WebhookTables, TraceTables, TransferTables {
   counters: { name: string; value: number }
   experiments: {
     experiment_id: number

@@ -71,6 +71,28 @@ const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
   ],
   ['operate', 'service', [`GET ${MILLRACE}/import/totals`]],
   ['operate', 'service', ['experiment', 'runs', 'metrics', 'logged-models', 'registered-model', 'marks', 'find-marks'].map((name) => `POST ${MILLRACE}/import/${name}`)],
+  [
+    'read',
+    'traces',
+    [
+      'GET :trace_id', 'GET get', 'GET batchGet', 'POST batchGetInfos', 'POST search', 'POST metrics', 'POST calculate-filter-correlation', 'GET :trace_id/assessments/:assessment_id',
+    ].map(below('/3.0/mlflow/traces')),
+  ],
+  ['read', 'traces', [`GET ${MLFLOW}/traces`, `GET ${MLFLOW}/traces/:request_id/info`, `GET ${MLFLOW}/get-trace-artifact`, 'GET /3.0/mlflow/get-trace-artifact']],
+  [
+    'write',
+    'traces',
+    [
+      'POST /v1/traces',
+      'POST /3.0/mlflow/traces',
+      ...[
+        'POST delete-traces', 'PATCH :trace_id/tags', 'DELETE :trace_id/tags', 'POST :trace_id/assessments', 'PATCH :trace_id/assessments/:assessment_id',
+        'DELETE :trace_id/assessments/:assessment_id',
+      ].map(below('/3.0/mlflow/traces')),
+      `POST ${MLFLOW}/traces`,
+      ...['POST delete-traces', 'PATCH :request_id', 'PATCH :request_id/tags', 'DELETE :request_id/tags', 'POST link-to-run', 'POST link-prompts'].map(below(`${MLFLOW}/traces`)),
+    ],
+  ],
   ['read', 'service', LEFT_OUT.flatMap(({ path }) => LEFT_OUT_METHODS.map((method) => `${method} ${path}`))],
 ]
 

@@ -74,6 +74,32 @@ POST 2.0/mlflow/runs/log-parameter
 POST 2.0/mlflow/runs/outputs
 POST 2.0/mlflow/runs/set-tag
 POST 2.0/mlflow/runs/delete-tag
+POST 2.0/mlflow/traces
+GET 2.0/mlflow/traces
+PATCH 2.0/mlflow/traces/tr-1
+GET 2.0/mlflow/traces/tr-1/info
+PATCH 2.0/mlflow/traces/tr-1/tags
+DELETE 2.0/mlflow/traces/tr-1/tags
+POST 2.0/mlflow/traces/delete-traces
+POST 2.0/mlflow/traces/link-to-run
+POST 2.0/mlflow/traces/link-prompts
+GET 2.0/mlflow/get-trace-artifact
+POST 3.0/mlflow/traces
+GET 3.0/mlflow/traces/tr-1
+GET 3.0/mlflow/traces/get
+GET 3.0/mlflow/traces/batchGet
+POST 3.0/mlflow/traces/batchGetInfos
+POST 3.0/mlflow/traces/search
+POST 3.0/mlflow/traces/delete-traces
+POST 3.0/mlflow/traces/metrics
+POST 3.0/mlflow/traces/calculate-filter-correlation
+PATCH 3.0/mlflow/traces/tr-1/tags
+DELETE 3.0/mlflow/traces/tr-1/tags
+POST 3.0/mlflow/traces/tr-1/assessments
+GET 3.0/mlflow/traces/tr-1/assessments/a-1
+PATCH 3.0/mlflow/traces/tr-1/assessments/a-1
+DELETE 3.0/mlflow/traces/tr-1/assessments/a-1
+GET 3.0/mlflow/get-trace-artifact
 GET 2.0/mlflow/webhooks
 POST 2.0/mlflow/webhooks
 GET 2.0/mlflow/webhooks/1
@@ -83,7 +109,7 @@ POST 2.0/mlflow/webhooks/1/test
 GET 3.0/mlflow/server-info
 `.trim().split('\n')
 
-const OUTSIDE = ['GET /health', 'GET /version', 'GET /get-artifact', 'GET /model-versions/get-artifact']
+const OUTSIDE = ['POST /v1/traces', 'GET /health', 'GET /version', 'GET /get-artifact', 'GET /model-versions/get-artifact']
 
 const isThere = async (method: string, path: string): Promise<void> => {
   const { status, text } = await send(method, path, method === 'GET' ? {} : { body: {} })

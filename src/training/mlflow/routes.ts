@@ -73,14 +73,14 @@ function parser<S extends TObject>(schema: S): (given: unknown, params: unknown)
   }
 }
 
-/** In a query one value of a list stands alone and truth is a word; in JSON null means absent. */
+/** In a query one value of a list stands alone and truth is a word, which Python writes with a capital; in JSON null means absent. */
 function prepare(schema: TObject, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const input: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined) continue
     const property: TSchema | undefined = schema.properties[name]
     if (property !== undefined && Type.IsArray(property) && !Array.isArray(value)) input[name] = [value]
-    else if (property !== undefined && Type.IsBoolean(property) && (value === 'true' || value === 'false')) input[name] = value === 'true'
+    else if (property !== undefined && Type.IsBoolean(property) && typeof value === 'string' && /^(true|false)$/i.test(value)) input[name] = value.toLowerCase() === 'true'
     else input[name] = value
   }
   return input

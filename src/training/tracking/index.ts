@@ -8,9 +8,11 @@ import { loggedModelEndpoints } from './logged-models/routes.ts'
 import { metricSampleEndpoints } from './metric-samples/index.ts'
 import { runEndpoints } from './runs/routes.ts'
 import { MLFLOW_VERSION, serverInfoEndpoints } from './server-info.ts'
+import { traceEndpoints } from './traces/index.ts'
 import { summaryEndpoints } from './summaries/index.ts'
 
 export { registerArtifactStreams } from './artifacts/routes.ts'
+export { registerOtlp } from './traces/index.ts'
 export { ensureDefaultExperiment } from './experiments/service.ts'
 
 export function trackingEndpoints(context: TrainingContext): readonly Endpoint[] {
@@ -22,6 +24,7 @@ export function trackingEndpoints(context: TrainingContext): readonly Endpoint[]
     ...summaryEndpoints(context),
     ...loggedModelEndpoints(context),
     ...artifactEndpoints(context),
+    ...traceEndpoints(context),
     ...serverInfoEndpoints(),
   ]
 }

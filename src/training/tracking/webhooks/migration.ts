@@ -11,3 +11,6 @@ export const WEBHOOKS = [
   `create index webhook_deliveries_due on webhook_deliveries (status, next_attempt)`,
   `create index webhook_deliveries_by_time on webhook_deliveries (webhook_id, creation_time desc, delivery_id)`,
 ]
+
+/** What takes them away again. */
+export const WITHOUT_WEBHOOKS = ['webhook_deliveries', 'webhook_events', 'webhooks'].map((table) => `drop table ${table}`)

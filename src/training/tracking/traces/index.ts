@@ -1,0 +1,2 @@
+export { registerOtlp } from './otlp-routes.ts'
+export { traceEndpoints } from './routes.ts'
