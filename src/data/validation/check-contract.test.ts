@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Outcome } from '../../domain/contract/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
+import { renderReport } from './render.ts'
 import { TestData, resultOf } from './test-data.ts'
 
 let data: TestData
@@ -252,6 +253,24 @@ describe('CSV', () => {
     assert.deepEqual(found, { 'n.type': 1, 'n.required': 1, 'n.minimum': 1, 'x.type': 1, 'at.type': 1, 'flag.type': 1 })
     assert.deepEqual([report.rows, resultOf(report, 'at.latency').value], [3, 43_200])
     assert.deepEqual(resultOf(report, 'n.minimum').failedSamples, [{ file: 'a.csv', row: 0, k: 1, n: 5 }])
+  })
+
+  it('shows text that is no value of its type as it is written, also in a key, and withholds it where values are withheld', async () => {
+    data.write('a.csv', 'k,n,at,secret\n1,1.5,never,x\nII,2,2013-04-30T12:00:00Z,3\n')
+    const properties = [
+      { name: 'k', logicalType: 'integer', primaryKey: true }, { name: 'n', logicalType: 'integer', logicalTypeOptions: { maximum: 1 } },
+      { name: 'at', logicalType: 'timestamp' }, { name: 'secret', logicalType: 'integer', classification: 'restricted' },
+    ]
+    const report = await data.check({ properties }, ['a.csv'])
+    const samples = Object.fromEntries(report.checks.filter((check) => check.failedSamples.length > 0).map((check) => [check.rule, check.failedSamples[0]]))
+    assert.deepEqual(samples, {
+      'k.type': { file: 'a.csv', row: 1, k: 'II' },
+      'n.type': { file: 'a.csv', row: 0, k: 1, n: '1.5' },
+      'n.maximum': { file: 'a.csv', row: 1, k: 'II', n: 2 },
+      'at.type': { file: 'a.csv', row: 0, k: 1, at: 'never' },
+      'secret.type': { file: 'a.csv', row: 0, k: 1, secret: '(withheld)' },
+    })
+    assert.match(renderReport(report), /a\.csv row 0: k=1 at=never/)
   })
 
   it('tells an empty field from an empty text', async () => {

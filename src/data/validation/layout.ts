@@ -11,6 +11,8 @@ export interface ColumnState {
   readonly type: string | undefined
   /** A boolean column of the view, true on rows whose value is of the right type; undefined where that is every row. */
   readonly flag: string | undefined
+  /** A column of the positioned view with the text as it stands in the file, of which the value was parsed; undefined where nothing is parsed. */
+  readonly raw: string | undefined
   /** No row of it can be judged. */
   readonly unusable: boolean
   /** Files that lack it, and files (Parquet) in which it has another type. */
@@ -91,15 +93,17 @@ function stateOf(column: Column, index: number, files: readonly Inspected[], tex
   if (textual) {
     const type = having.length === 0 ? undefined : typeOfText(column)
     const wrong = type === undefined ? having : []
-    const flagged = missing.length > 0 || (type !== undefined && type !== 'VARCHAR')
-    return { column, type: type ?? (having.length > 0 ? 'VARCHAR' : undefined), flag: flagged ? `__v${index}` : undefined, unusable: type === undefined, missing, wrong, textual }
+    const parsed = type !== undefined && type !== 'VARCHAR'
+    const flagged = missing.length > 0 || parsed
+    const names = { flag: flagged ? `__v${index}` : undefined, raw: parsed ? `__t${index}` : undefined }
+    return { column, type: type ?? (having.length > 0 ? 'VARCHAR' : undefined), ...names, unusable: type === undefined, missing, wrong, textual }
   }
   const wrong = having.filter((file) => !conforms(column, file.type))
   const [right] = having.filter((file) => conforms(column, file.type))
   const types = new Set(having.map((file) => file.type))
   const type = types.size === 1 ? having[0]?.type : (right?.type ?? (types.size > 1 ? 'VARCHAR' : undefined))
   const flag = (missing.length > 0 || wrong.length > 0) && right !== undefined ? `__v${index}` : undefined
-  return { column, type, flag, unusable: right === undefined, missing, wrong, textual }
+  return { column, type, flag, raw: undefined, unusable: right === undefined, missing, wrong, textual }
 }
 
 function select(files: readonly Inspected[], columns: readonly ColumnState[], textual: boolean, positioned: boolean): string {
@@ -109,7 +113,8 @@ function select(files: readonly Inspected[], columns: readonly ColumnState[], te
     const found = first?.types.get(state.column.name)
     const value = found === undefined ? `CAST(NULL AS ${state.type ?? 'VARCHAR'})` : read(name, found, state)
     const flag = state.flag === undefined ? [] : [`${found === undefined ? 'false' : valid(name, found, state)} AS ${identifier(state.flag)}`]
-    return [`${value} AS ${name}`, ...flag]
+    const raw = state.raw === undefined || !positioned ? [] : [`${found === undefined ? 'CAST(NULL AS VARCHAR)' : name} AS ${identifier(state.raw)}`]
+    return [`${value} AS ${name}`, ...flag, ...raw]
   })
   if (projections.length === 0) projections.push('1 AS __nothing')
   // CSV files are tables of their own; Parquet files of one schema are read together.

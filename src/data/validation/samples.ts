@@ -17,10 +17,20 @@ export async function sample(engine: Engine, check: Check, layout: Layout, table
   const breach = breachOf(measure, states)
   if (breach === undefined) return []
   const columns = measure.kind === 'failedRows' ? present(table, states) : [...new Set([...keyOf(table, states), ...('column' in measure ? [measure.column] : [])])]
+  const raws = columns.flatMap((column) => states.get(column)?.raw ?? [])
   const rows = await engine.rows(
-    `SELECT __file AS file, __row AS row${columns.map((column) => `, ${identifier(column)}`).join('')} FROM ${POSITIONED} WHERE ${breach} LIMIT ${SAMPLE_ROWS}`,
+    `SELECT __file AS file, __row AS row${[...columns, ...raws].map((column) => `, ${identifier(column)}`).join('')} FROM ${POSITIONED} WHERE ${breach} LIMIT ${SAMPLE_ROWS}`,
   )
-  return rows.map((row) => cleaned(row, withheld))
+  return rows.map((row) => cleaned(asWritten(row, columns, states), withheld))
+}
+
+/** Text that is no value of its column's type is shown as it stands in the file. */
+function asWritten(row: Row, columns: readonly string[], states: ReadonlyMap<string, ColumnState>): Row {
+  const shown = columns.map((column) => {
+    const { raw } = states.get(column) ?? {}
+    return [column, row[column] ?? (raw === undefined ? null : row[raw])]
+  })
+  return { file: row['file'], row: row['row'], ...Object.fromEntries(shown) }
 }
 
 /** Keys that occur more than once, the most frequent first, each with where its first rows stand. */
