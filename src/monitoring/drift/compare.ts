@@ -43,5 +43,5 @@ function predictionColumn(score: ColumnScore): DriftColumn {
 }
 
 function missingShare(rows: number, present: number): number {
-  return rows === 0 ? 0 : 1 - present / rows
+  return rows === 0 ? 0 : (rows - present) / rows
 }
