@@ -1,12 +1,6 @@
 import type { Command } from 'commander'
-import { controlClient } from '../../sdk/control.ts'
-import { eventsClient } from '../../sdk/events.ts'
-import { timeOf } from '../domain/moment.ts'
-import { SERVICE_NAMES } from '../platform/config/index.ts'
+import { SERVICE_NAMES } from '../platform/config/names.ts'
 import { MillraceError } from '../platform/errors/index.ts'
-import { connect } from './connect.ts'
-import { timeDriver } from './demo/time.ts'
-import { loadProject } from './project.ts'
 
 export function register(program: Command): void {
   program
@@ -17,6 +11,12 @@ export function register(program: Command): void {
 }
 
 async function move(text: string): Promise<void> {
+  const { controlClient } = await import('../../sdk/control.ts')
+  const { eventsClient } = await import('../../sdk/events.ts')
+  const { timeOf } = await import('../domain/moment.ts')
+  const { connect } = await import('./connect.ts')
+  const { timeDriver } = await import('./demo/time.ts')
+  const { loadProject } = await import('./project.ts')
   const to = new Date(timeOf(text))
   if (Number.isNaN(to.getTime())) throw new MillraceError('USAGE', `moment: found ${JSON.stringify(text)}, expected RFC 3339, such as 2024-07-15T00:00:00Z`)
   const project = loadProject()

@@ -1,5 +1,6 @@
-/** Variables that are read elsewhere than in the configuration: by the log, by executions, and by the tests and benchmarks of this repository. */
+/** Variables that are read elsewhere than in the configuration: by commands, the log and stages, and by the tests and benchmarks of this repository. */
 const OTHERS: readonly string[] = [
+  'MILLRACE_ACTOR',
   'MILLRACE_LOG_LEVEL',
   'MILLRACE_EXECUTION_ID',
   'MILLRACE_PEERS_VENV',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { COMMANDS } from './commands.ts'
@@ -34,6 +36,16 @@ test('the help names every command, and is no error', async () => {
   const { code, stdout, stderr } = await millrace(['--help'])
   for (const name of Object.keys(COMMANDS)) assert.match(stdout, new RegExp(`^  ${name}\\b`, 'm'))
   assert.deepEqual([code, stderr], [0, ''])
+})
+
+test('every variable that the source reads is known', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const read = new Set<string>()
+  for (const file of globSync('{src,sdk,conformance,bench,scripts}/**/*.{ts,mjs}', { cwd: root })) {
+    for (const [, name = ''] of readFileSync(join(root, file), 'utf8').matchAll(/\benv(?:\.|\[')(MILLRACE_\w+)/g)) read.add(name)
+  }
+  assert.ok(read.has('MILLRACE_LOG_LEVEL'))
+  assert.deepEqual(await environmentWarnings(Object.fromEntries([...read].map((name) => [name, '1']))), [])
 })
 
 test('a variable that nothing reads is told with the one that was probably meant; those that are read are not', async () => {

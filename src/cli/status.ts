@@ -1,9 +1,7 @@
 import type { Command } from 'commander'
-import { controlClient } from '../../sdk/control.ts'
-import { SERVICE_NAMES, type ServiceName, serviceUrl } from '../platform/config/index.ts'
+import { SERVICE_NAMES, type ServiceName } from '../platform/config/names.ts'
 import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
-import { connect } from './connect.ts'
-import { type Project, loadProject } from './project.ts'
+import type { Project } from './project.ts'
 
 interface ServiceReport {
   readonly service: ServiceName
@@ -26,6 +24,7 @@ export function register(program: Command): void {
 }
 
 async function status(options: { readonly json?: boolean }): Promise<void> {
+  const { loadProject } = await import('./project.ts')
   const project = loadProject()
   const reports = await Promise.all(SERVICE_NAMES.map((name) => report(project, name)))
   process.stdout.write(options.json ? `${JSON.stringify(reports)}\n` : reports.map(line).join(''))
@@ -34,6 +33,9 @@ async function status(options: { readonly json?: boolean }): Promise<void> {
 }
 
 async function report(project: Project, service: ServiceName): Promise<ServiceReport> {
+  const { controlClient } = await import('../../sdk/control.ts')
+  const { serviceUrl } = await import('../platform/config/index.ts')
+  const { connect } = await import('./connect.ts')
   const url = serviceUrl(project.config, service)
   try {
     const { time, waiting_for } = await controlClient(connect(project, service, { timeoutMs: PATIENCE_MS })).watermark()
