@@ -4,7 +4,7 @@ import { guardRoutes } from './access/index.ts'
 import { artifactRootOf, openArtifacts } from './artifact-store.ts'
 import { registerConsoleLink } from './console-link.ts'
 import type { TrainingContext } from './context.ts'
-import { importEndpoints } from './imports/index.ts'
+import { importEndpoints } from './transfer/index.ts'
 import { migrations } from './migrations.ts'
 import { registerEndpoints } from './mlflow/routes.ts'
 import { gatesOf, policyOf, registryEndpoints } from './registry/index.ts'
@@ -26,7 +26,7 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
     registerProbes(http)
     registerConsoleLink(http, config.services.gateway)
     const webhooks = startWebhooks(context, { allowHttp: config.webhooks.allow_http, allowPrivate: config.webhooks.allow_private }, log)
-    await registerEndpoints(http, [...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
+    await registerEndpoints(http, [...importEndpoints(context), ...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
     await registerArtifactStreams(http, context)
     await registerOtlp(http, context)
     return { waitingFor: () => Promise.resolve([]), stop: () => webhooks.stop() }

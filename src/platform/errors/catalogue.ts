@@ -56,6 +56,7 @@ export const ERROR_CATALOGUE = {
   DATA_NOT_FOUND: { status: 404, exit: 66, title: 'There is no data by that name' },
   DATA_UNREADABLE: { status: 422, exit: 65, title: 'The data cannot be read as what it claims to be' },
   // tracking and registry
+  COPY_DIFFERS: { status: 500, exit: 65, title: 'What was copied is not what it was copied from' },
   ARTIFACT_SEALED: { status: 403, exit: 77, title: 'The files belong to a registered version and cannot change' },
   GATE_NOT_PASSED: { status: 409, exit: 65, title: 'The version does not pass the gate of the alias' },
   ALIAS_NOT_FOUND: { status: 404, exit: 66, title: 'The model has no alias by that name' },

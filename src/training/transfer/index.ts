@@ -1,0 +1,1 @@
+export { importEndpoints } from './routes.ts'
