@@ -38,6 +38,16 @@ test('the help names every command, and is no error', async () => {
   assert.deepEqual([code, stderr], [0, ''])
 })
 
+test('the help, and so the start of every command, loads no library but the one that reads the command line', async () => {
+  const hook = `import { registerHooks } from 'node:module'
+registerHooks({ load: (url, context, next) => {
+  if (/node_modules\\/(?!commander\\/)/.test(url)) throw new Error('loaded too early: ' + url)
+  return next(url, context)
+} })`
+  const { code, stderr } = await millrace(['--help'], { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}` })
+  assert.deepEqual([code, stderr], [0, ''])
+})
+
 test('every variable that the source reads is known', async () => {
   const root = fileURLToPath(new URL('../..', import.meta.url))
   const read = new Set<string>()
