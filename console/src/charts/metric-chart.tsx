@@ -86,6 +86,8 @@ function Plot({ curves, options, range, onRange, highlight }: PlotProps) {
   const [area, width] = useWidth<HTMLDivElement>()
   const canvas = useRef<HTMLDivElement>(null)
   const [tip, setTip] = useState<Tip | null>(null)
+  // The other charts follow the cursor too; only the one under it speaks.
+  const [hovered, setHovered] = useState(false)
   const dark = useDark()
   const { data, left } = useMemo(() => plotted(curves, options), [curves, options])
   const zoom = useRef(onRange)
@@ -145,9 +147,9 @@ function Plot({ curves, options, range, onRange, highlight }: PlotProps) {
   }, [curves, data, width, dark, options, range, highlight])
 
   return (
-    <div className="chart-area metric-area" ref={area}>
+    <div className="chart-area metric-area" ref={area} onPointerEnter={() => setHovered(true)} onPointerLeave={() => setHovered(false)}>
       <div ref={canvas} />
-      {tip === null ? null : (
+      {tip === null || !hovered ? null : (
         <div className={`curve-tip ${tip.left > width / 2 ? 'curve-tip-left' : ''}`} style={tip.left > width / 2 ? { right: width - tip.left + 12 } : { left: tip.left + 12 }} aria-hidden="true">
           <span className="quiet">{tipTitle(tip.x, options.x)}</span>
           {tip.values.map(({ name, color, value }) => (

@@ -7,7 +7,8 @@ const TITLES: Readonly<Record<string, string>> = {
   'attributes.start_time': 'Started',
   'attributes.end_time': 'Ended',
   'attributes.duration': 'Duration',
-  'attributes.user_id': 'User',
+  'attributes.user_id': 'User ID',
+  'tags.mlflow.user': 'User',
   'attributes.status': 'Status',
   'attributes.run_id': 'Run ID',
   'attributes.datasets': 'Data sets',
@@ -23,9 +24,9 @@ export const titleOf = (column: ColumnId): string => TITLES[column] ?? keyOf(col
 export const isFigure = (column: ColumnId): boolean => column.startsWith('metrics.') || column === 'attributes.duration'
 
 export function widthOf(column: ColumnId): number {
-  if (column === 'attributes.start_time' || column === 'attributes.end_time') return 150
+  if (column === 'attributes.start_time' || column === 'attributes.end_time') return 168
   if (column === 'attributes.run_id' || column === 'attributes.artifact_uri') return 270
-  if (column.startsWith('attributes.')) return 110
+  if (column.startsWith('attributes.') || column === 'tags.mlflow.user') return 110
   const least = column.startsWith('metrics.') ? 104 : column.startsWith('tags.') ? 150 : 112
   return Math.min(220, Math.max(least, titleOf(column).length * 7.4 + 34))
 }

@@ -9,15 +9,15 @@ interface GroupChoiceProps {
 
 export function GroupChoice({ known, value, onChange }: GroupChoiceProps) {
   const params = known.filter((column) => column.startsWith('params.'))
-  const tags = known.filter((column) => column.startsWith('tags.'))
-  const others = ['attributes.status', 'attributes.user_id']
+  const tags = known.filter((column) => column.startsWith('tags.') && column !== 'tags.mlflow.user')
+  const others = ['attributes.status', 'tags.mlflow.user']
   return (
     <label className="labelled">
       <span>Group</span>
       <select className="choice" value={value ?? ''} onChange={(event) => onChange(event.target.value === '' ? undefined : event.target.value)}>
         <option value="">no groups</option>
         {value !== undefined && ![...params, ...tags, ...others].includes(value) ? <option value={value}>{inSearch(value)}</option> : null}
-        <optgroup label="Attributes">
+        <optgroup label="Runs">
           {others.map((column) => (
             <option key={column} value={column}>
               {titleOf(column)}

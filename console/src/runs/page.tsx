@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import type { Experiment, RunInfo } from '../../../src/api/tracking.ts'
 import { formatCount } from '../shared/format.ts'
 import { Frame } from '../shared/frame.tsx'
@@ -15,11 +15,12 @@ import { FilterBox } from './filter-box.tsx'
 import { GroupChoice } from './group-choice.tsx'
 import { type RunsSearch, orderBy, parseColumns, parseOrder, shownColumns, writeColumns, writeOrder } from './search.ts'
 import { RunTable, type Selection } from './table.tsx'
-import { useSections } from './use-sections.ts'
+import { type Sections, useSections } from './use-sections.ts'
 import { Views } from './views.tsx'
 
 const MOST_COMPARED = 100
 const MOST_VALUES = 200
+const NONE: readonly ColumnId[] = []
 
 /** The runs of an experiment. */
 export function RunsPage() {
@@ -47,8 +48,7 @@ export function RunsPage() {
   const sections = useSections(query, group, total)
   const { feeds } = sections
 
-  const met = useMemo(() => [...new Set([...(keys.data ?? []), ...feeds.flatMap((feed) => [...feed.columns.keys()])])], [keys.data, feeds, sections.version])
-  const known = useKnownColumns(met)
+  const known = useKnownColumns(experimentId, keys.data ?? NONE, sections)
   const columns = useMemo(() => shownColumns(search, known), [search, known])
   const vocabulary = useMemo(
     () => ({ columns: known, valuesOf: (column: ColumnId) => [...new Set(feeds.flatMap((feed) => feed.valuesOf(column, MOST_VALUES)))].sort() }),
@@ -88,8 +88,7 @@ export function RunsPage() {
         </nav>
         <h1>{experiment.data?.name ?? (experiment.error === null ? '…' : `Experiment ${experimentId}`)}</h1>
         <p className="quiet" role="status">
-          {total === undefined ? `${formatCount(seen)}${done ? '' : '+'} ${seen === 1 && done ? 'run' : 'runs'}` : `${formatCount(total)} ${total === 1 ? 'run' : 'runs'}`}
-          {` · ${formatCount(columns.length)} columns`}
+          {error === undefined ? `${countText(total, seen, done)} · ${formatCount(columns.length)} columns` : ''}
         </p>
       </div>
       <div className="runs-bar">
@@ -155,8 +154,18 @@ export function RunsPage() {
   )
 }
 
-/** In alphabetical order; the same list while nothing new is met. */
-function useKnownColumns(met: readonly ColumnId[]): readonly ColumnId[] {
-  const signature = met.length
-  return useMemo(() => met.filter((column) => !column.startsWith('attributes.')).sort(), [signature])
+function countText(total: number | undefined, seen: number, done: boolean): string {
+  const count = total ?? seen
+  return `${formatCount(count)}${total === undefined && !done ? '+' : ''} ${count === 1 ? 'run' : 'runs'}`
+}
+
+/** All columns met in this experiment, in alphabetical order. Another filter or order takes none away, and the list stays the same while nothing new is met. */
+function useKnownColumns(experimentId: string, told: readonly ColumnId[], { feeds, version }: Sections): readonly ColumnId[] {
+  const met = useRef<{ readonly of: string; readonly columns: readonly ColumnId[] }>({ of: '', columns: [] })
+  return useMemo(() => {
+    const before = met.current.of === experimentId ? met.current.columns : []
+    const all = new Set([...before, ...told, ...feeds.flatMap((feed) => [...feed.columns.keys()])].filter((column) => !column.startsWith('attributes.')))
+    if (all.size !== before.length || met.current.of !== experimentId) met.current = { of: experimentId, columns: [...all].sort() }
+    return met.current.columns
+  }, [experimentId, told, feeds, version])
 }

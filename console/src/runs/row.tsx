@@ -5,6 +5,9 @@ import { cellText, isFigure } from './cells.ts'
 import type { RunFeed } from './feed.ts'
 import { type Cell, FIRST, ROW, cellId } from './layout.ts'
 
+/** The table listens to clicks itself: it knows whether Shift was held. */
+const ignore = (): void => undefined
+
 interface RunRowProps {
   readonly index: number
   readonly top: number
@@ -27,7 +30,7 @@ export const RunRow = memo(function RunRow({ index, top, width, feed, row, info,
           <span className="waiting" aria-label="loading" />
         ) : (
           <>
-            <input className="run-check" type="checkbox" tabIndex={-1} checked={selected} readOnly aria-label={`Select ${info.run_name}`} />
+            <input className="run-check" type="checkbox" tabIndex={-1} checked={selected} onChange={ignore} aria-label={`Select ${info.run_name}`} />
             <i className={`status status-${info.status.toLowerCase()}`} role="img" aria-label={info.status.toLowerCase()} title={info.status.toLowerCase()} />
             <Link tabIndex={-1} className="run-name" to="/experiments/$experimentId/runs/$runId" params={{ experimentId: info.experiment_id, runId: info.run_id }} title={info.run_name}>
               {info.run_name}

@@ -16,7 +16,7 @@ export type Item =
   | { readonly type: 'run'; readonly section: Section; readonly feed: RunFeed; readonly row: number }
 
 /** Rows that wait for their page, so that there is somewhere to scroll to. */
-const AHEAD = 40
+const AHEAD = 100
 
 /** How many rows a section takes: those known, and a few that are still to come. */
 function lengthOf({ title, feed, total }: Section): number {

@@ -5,7 +5,7 @@ export interface RunsSearch {
   readonly filter?: string
   /** A column, with DESC or ASC behind it. */
   readonly order?: string
-  /** The columns shown, joined with commas; absent: all that runs have values of, but tags. */
+  /** The columns shown, joined with commas; absent: all metrics and parameters, but those of the system. */
   readonly columns?: string
   /** Where `columns` is absent: those left out. */
   readonly hidden?: string
@@ -20,7 +20,9 @@ export interface Order {
 
 /** What is computed in the page has no place in the server's order. */
 const UNSORTABLE = new Set(['attributes.duration', 'attributes.datasets'])
-export const FIRST_COLUMNS: readonly ColumnId[] = ['attributes.start_time', 'attributes.duration', 'attributes.user_id']
+export const FIRST_COLUMNS: readonly ColumnId[] = ['attributes.start_time', 'attributes.duration', 'tags.mlflow.user']
+/** What the machine did is for the run's own page. */
+const SYSTEM = 'metrics.system/'
 
 export function parseRunsSearch(search: Readonly<Record<string, unknown>>): RunsSearch {
   const text = (name: string): Record<string, string> => {
@@ -56,5 +58,5 @@ export function shownColumns({ columns, hidden }: RunsSearch, known: readonly Co
   const chosen = parseColumns(columns)
   if (chosen !== undefined) return chosen
   const without = new Set(parseColumns(hidden))
-  return [...FIRST_COLUMNS, ...known.filter((column) => column.startsWith('metrics.')), ...known.filter((column) => column.startsWith('params.'))].filter((column) => !without.has(column))
+  return [...FIRST_COLUMNS, ...known.filter((column) => column.startsWith('metrics.') && !column.startsWith(SYSTEM)), ...known.filter((column) => column.startsWith('params.'))].filter((column) => !without.has(column))
 }

@@ -31,6 +31,8 @@ interface TableProps {
 }
 
 const PAGE_ROWS = 15
+/** Rows asked for before they come into view. */
+const AHEAD = 60
 /** Where the first active cell is: the first run's name. -1 is the row of heads. */
 const START = { row: 0, column: 0 }
 
@@ -55,7 +57,7 @@ export function RunTable({ label, rows, version, total, columns, order, onOrder,
   const shown = vertical.getVirtualItems()
   const start = shown[0]?.index ?? 0
   const end = (shown.at(-1)?.index ?? -1) + 1
-  useEffect(() => rows.ensure(start, Math.max(end, 1)), [rows, start, end, version])
+  useEffect(() => rows.ensure(start, end + AHEAD), [rows, start, end, version])
 
   const cells = horizontal.getVirtualItems()
   const signature = `${cells[0]?.index ?? 0} ${cells.at(-1)?.index ?? 0}`
@@ -125,10 +127,7 @@ export function RunTable({ label, rows, version, total, columns, order, onOrder,
     if (cell === null) return
     const row = Number(cell.dataset.row)
     setActive({ row, column: Number(cell.dataset.column ?? 0) })
-    if (event.target instanceof Element && event.target.closest('.run-check') !== null) {
-      event.preventDefault()
-      select(row, event.shiftKey)
-    }
+    if (event.target instanceof Element && event.target.closest('.run-check') !== null) select(row, event.shiftKey)
   }
 
   return (
