@@ -1,24 +1,13 @@
 import type { Command } from 'commander'
+import { type LearningOptions, learningCommand } from './learning.ts'
 
-interface EvaluateOptions {
-  readonly features: string
-  readonly model: string
-  readonly holdout: string
+interface EvaluateOptions extends LearningOptions {
   readonly metrics: string
-  readonly plots: string
-  readonly json?: boolean
 }
 
 export function register(program: Command): void {
-  program
-    .command('evaluate')
-    .description('judge a trained model on the held-out rows and measure its latency, with ONNX Runtime')
-    .option('--features <folder>', 'what `millrace features build` wrote', 'data/features')
-    .option('--model <folder>', 'the model to be served', 'model')
-    .option('--holdout <folder>', 'its twin that has not seen the held-out rows', 'holdout')
+  learningCommand(program, 'evaluate', 'judge a trained model on the held-out rows and measure its latency, with ONNX Runtime', 'roc.json and calibration.json')
     .option('--metrics <file>', 'file for the metrics', 'metrics.json')
-    .option('--plots <folder>', 'folder for roc.json and calibration.json', 'plots')
-    .option('--json', 'print the metrics as JSON')
     .action(evaluate)
 }
 

@@ -1,24 +1,13 @@
 import type { Command } from 'commander'
+import { type LearningOptions, learningCommand } from './learning.ts'
 
-interface TrainOptions {
-  readonly features: string
+interface TrainOptions extends LearningOptions {
   readonly params: string
-  readonly model: string
-  readonly holdout: string
-  readonly plots: string
-  readonly json?: boolean
 }
 
 export function register(program: Command): void {
-  program
-    .command('train')
-    .description('train gradient-boosted trees on a training table and write the model as ONNX, in MLflow’s layout')
-    .option('--features <folder>', 'what `millrace features build` wrote', 'data/features')
+  learningCommand(program, 'train', 'train gradient-boosted trees on a training table and write the model as ONNX, in MLflow’s layout', 'training.json and importance.json')
     .option('--params <file>', 'parameters; the section `train` is read', 'params.yaml')
-    .option('--model <folder>', 'folder for the model to be served', 'model')
-    .option('--holdout <folder>', 'folder for its twin that has not seen the held-out rows', 'holdout')
-    .option('--plots <folder>', 'folder for training.json and importance.json', 'plots')
-    .option('--json', 'print what came out as JSON')
     .action(train)
 }
 
