@@ -1,7 +1,7 @@
 import type { ExecutionRequest, Execution } from '../../api/pipelines.ts'
 import type { FeatureViewSummary } from '../../api/features.ts'
 import { type ProjectConfig, type RetrainingConfig, durationMs } from '../../domain/config.ts'
-import { decideCandidate, decidePromotion } from '../../domain/gates.ts'
+import { type GateDecision, decideCandidate, decidePromotion } from '../../domain/gates.ts'
 import { DAY_MS } from '../../domain/windows.ts'
 import type { Clock } from '../../platform/clock/index.ts'
 import type { Database } from '../../platform/db/index.ts'
@@ -33,6 +33,8 @@ const LABEL_GRACE_MS = DAY_MS
 /** Fewer pairs make the normal approximation of the bound worthless. */
 const MIN_PAIRS = 50
 const FROZEN = 'frozen'
+/** What `gatherEvidence` throws of a version that was deleted, or whose features.json is none. */
+const UNREADABLE: ReadonlySet<string> = new Set(['NOT_FOUND', 'FEATURES_INVALID'])
 
 /**
  * Leads a candidate from its execution over the gate and the shadow to its end. Each step first makes sure of its effect elsewhere, which may
@@ -102,11 +104,22 @@ export class Promotion {
   }
 
   async #judge(candidate: CandidateRow): Promise<boolean> {
-    const { db, registry, featureViews } = this.#options
-    const evidence = await gatherEvidence(registry, featureViews, candidate.model, versionOf(candidate))
-    const decision = { gate: 'candidate', ...decideCandidate(evidence, this.#policy(candidate.model).gate) } as const
+    const { db } = this.#options
+    const decision = { gate: 'candidate', ...(await this.#examine(candidate)) } as const
     await this.#record(candidate, decision, decision.passed ? {} : { state: 'refused', decided_at: this.#now() }, db)
     return true
+  }
+
+  /** What will not be better when it is asked again is a refusal: otherwise the candidate would stand in the way of all that come after it. */
+  async #examine(candidate: CandidateRow): Promise<GateDecision> {
+    const { registry, featureViews } = this.#options
+    const { gate } = this.#policy(candidate.model)
+    try {
+      return decideCandidate(await gatherEvidence(registry, featureViews, candidate.model, versionOf(candidate)), gate)
+    } catch (error) {
+      if (!(error instanceof MillraceError && UNREADABLE.has(error.code))) throw error
+      return { passed: false, checks: [{ name: 'readable', passed: false, value: error.message, rule: 'the version exists and its features.json can be read' }] }
+    }
   }
 
   /** Passed the gate: the first version answers at once, a later one runs in shadow as soon as no other does. */
