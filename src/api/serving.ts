@@ -23,10 +23,23 @@ export interface JournalRecord {
   readonly features?: Readonly<Record<string, Scalar>>
   /** Features that were not to be had in time and were filled as in training. */
   readonly missing?: readonly string[]
-  /** Probability of the positive class. */
-  readonly score: number
+  /** Probability of the positive class, or a regression's number. Absent where a request's tensors were the model's own: then `tensors` has what came out. */
+  readonly score?: number
+  readonly tensors?: { readonly inputs?: Readonly<Record<string, JournalTensor>>; readonly outputs: Readonly<Record<string, JournalTensor>> }
   /** Synthetic request (header X-Millrace-Probe): monitoring leaves it out. */
   readonly probe?: true
+}
+
+/** A line that monitoring can use. */
+export interface ScoredRecord extends JournalRecord {
+  readonly score: number
+}
+
+/** A tensor in the journal. A large one is kept by its shape alone; whole numbers beyond 2^53, NaN and the infinities stand as text. */
+export interface JournalTensor {
+  readonly datatype: string
+  readonly shape: readonly number[]
+  readonly data?: readonly Scalar[]
 }
 
 /** `GET /deployments` of serving. */

@@ -12,7 +12,7 @@ import { controlClient } from '../../sdk/control.ts'
 import { createTransport } from '../../sdk/http.ts'
 import { monitorClient } from '../../sdk/monitor.ts'
 import type { OutboxPage } from '../api/events.ts'
-import type { JournalRecord } from '../api/serving.ts'
+import type { ScoredRecord } from '../api/serving.ts'
 import { DAY_MS } from '../domain/windows.ts'
 import { Peers } from '../monitoring/peers.ts'
 import { findBreak } from '../platform/events/chain.ts'
@@ -68,7 +68,7 @@ retraining: [{ model: ${MODEL}, at_least_every: monthly }]
     await monitor.submitCandidate(MODEL, '1')
     await moveTo(START + 3_600_000)
     for (let day = 0; day < 12; day++) {
-      const records: JournalRecord[] = []
+      const records: ScoredRecord[] = []
       const labels: { request_id: string; label: number; time: string }[] = []
       for (let i = 0; i < PER_DAY; i++) {
         const common = { id: `${day}-${i}`, row: 0, model: MODEL, time: START + day * DAY_MS + i * 1000 }

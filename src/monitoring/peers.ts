@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { Execution } from '../api/pipelines.ts'
-import type { JournalRecord } from '../api/serving.ts'
+import type { ScoredRecord } from '../api/serving.ts'
 
 export interface JournalPiece {
   readonly start: number
@@ -53,7 +53,7 @@ export class Peers {
     this.#epoch++
   }
 
-  journal(records: readonly JournalRecord[]): void {
+  journal(records: readonly ScoredRecord[]): void {
     const bytes = Buffer.from(records.map((record) => `${JSON.stringify(record).slice(0, -1)},"crc":"00000000"}\n`).join(''))
     this.#journal = [...this.#journal, { start: this.#head, bytes }]
   }

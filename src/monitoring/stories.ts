@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { JournalRecord } from '../api/serving.ts'
+import type { ScoredRecord } from '../api/serving.ts'
 import { createTransport } from '../../sdk/http.ts'
 import { DAY_MS } from '../domain/windows.ts'
 import { journalStories } from './inference/stories.ts'
@@ -68,7 +68,7 @@ export function monitorStories(makeDatabase: () => string): void {
   })
 
   scenario('labels that arrive late change a past window until it is final, and a degraded one is told once', async (world) => {
-    const requests = Array.from({ length: 60 }, (_, i): JournalRecord => ({ id: `r${i}`, row: 0, model: MODEL, version: '1', alias: 'champion', role: 'champion', time: START + i * 1000, score: 0.01, features: {} }))
+    const requests = Array.from({ length: 60 }, (_, i): ScoredRecord => ({ id: `r${i}`, row: 0, model: MODEL, version: '1', alias: 'champion', role: 'champion', time: START + i * 1000, score: 0.01, features: {} }))
     world.peers.journal(requests)
     await world.moveTo(START + 7 * DAY_MS)
     await world.settle()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { OutboxPage } from '../api/events.ts'
-import type { JournalRecord } from '../api/serving.ts'
+import type { ScoredRecord } from '../api/serving.ts'
 import { controlClient } from '../../sdk/control.ts'
 import { createTransport } from '../../sdk/http.ts'
 import { monitorClient } from '../../sdk/monitor.ts'
@@ -141,7 +141,7 @@ export class World {
 
   /** `perDay` requests on each of `days` days from `from`; version 1 answers, and the scores of shadows are given by alias. */
   async traffic(from: number, days: number, perDay: number, shadows: Readonly<Record<string, { version: string; score: (label: number) => number }>>, hour = (i: number) => i % 24) {
-    const records: JournalRecord[] = []
+    const records: ScoredRecord[] = []
     const labels: { request_id: string; label: number; time: string }[] = []
     for (let i = 0; i < days * perDay; i++) {
       const time = from + Math.floor((i / perDay) * DAY_MS)

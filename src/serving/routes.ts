@@ -55,7 +55,7 @@ function registerInferenceProtocol(http: HttpServer, router: Router): void {
     const deployment = deployed(router, model)
     const target = deployment.target(version)
     const versions = [...new Set([target, ...deployment.shadows].map((one) => one.model.version))]
-    return describeModel(model, version === undefined ? versions : [version], target.model.inputs.columns, target.model.outputs.kind)
+    return describeModel(model, version === undefined ? versions : [version], target.model)
   }
   const modelReady = (model: string, version?: string): { name: string; ready: boolean } => {
     const deployment = deployed(router, model)

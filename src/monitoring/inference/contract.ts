@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import type { JournalRecord } from '../../api/serving.ts'
+import type { ScoredRecord } from '../../api/serving.ts'
 import type { Database, Migration } from '../../platform/db/index.ts'
 import { readCurrent } from '../drift/current.ts'
 import { readAnswers } from '../performance/answers.ts'
@@ -12,12 +12,12 @@ import { readState, storeRecords } from './store.ts'
 
 const always = { start: 0, end: Number.MAX_SAFE_INTEGER }
 
-const prediction = (id: string, row = 0, alias = 'champion', version = '1', score = 0.5): JournalRecord => ({
+const prediction = (id: string, row = 0, alias = 'champion', version = '1', score = 0.5): ScoredRecord => ({
   id, row, model: 'm', version, alias, role: alias === 'champion' ? 'champion' : 'shadow', time: 1000 + row, score,
   ...(alias === 'champion' ? { features: { hour: row, carrier: 'UA' } } : {}),
 })
 
-type Step = { readonly records: readonly JournalRecord[] } | { readonly label: { readonly request_id: string; readonly row: number; readonly label: number } }
+type Step = { readonly records: readonly ScoredRecord[] } | { readonly label: { readonly request_id: string; readonly row: number; readonly label: number } }
 
 /** What taking over the journal and joining labels promise, on any database. `open` gives a fresh, empty one. */
 export function joinContract(driver: string, open: (migrations: readonly Migration[]) => Promise<Database<MonitorSchema>>): void {

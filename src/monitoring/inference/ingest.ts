@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { JournalRecord } from '../../api/serving.ts'
+import type { ScoredRecord } from '../../api/serving.ts'
 import type { Database } from '../../platform/db/index.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Outbox } from '../../platform/events/outbox.ts'
@@ -18,7 +18,7 @@ export interface IngestOptions {
   /** Base address of serving. */
   readonly serving: () => string
   /** Called after each batch that was stored. */
-  readonly onStored: (records: readonly JournalRecord[]) => void
+  readonly onStored: (records: readonly ScoredRecord[]) => void
   /** Called when the journal was found not to be what was taken over of it. */
   readonly onDiscontinued: (kind: Discontinuity) => void
 }

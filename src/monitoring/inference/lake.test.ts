@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import type { JournalRecord } from '../../api/serving.ts'
+import type { ScoredRecord } from '../../api/serving.ts'
 import { DAY_MS } from '../../domain/windows.ts'
 import { openDatabase } from '../../platform/db/index.ts'
 import { DuckDB } from '../duckdb.ts'
@@ -20,14 +20,14 @@ after(async () => {
 })
 
 const START = Date.parse('2013-04-01T00:00:00Z')
-const answer = (id: string, time: number, features: Readonly<Record<string, string | number | null>>): JournalRecord => ({
+const answer = (id: string, time: number, features: Readonly<Record<string, string | number | null>>): ScoredRecord => ({
   id, row: 0, model: 'm', version: '1', alias: 'champion', role: 'champion', time, score: 0.5, features,
 })
 
 test('each day that is over gets its file, days without requests none; inputs leave the database only when they stand in one', async () => {
   const db = await openDatabase<MonitorSchema>({ url: 'sqlite::memory:', schema: 'monitor', migrations })
   const lake = new Lake(db, duckdb, folder)
-  const store = (from: number, ...records: JournalRecord[]) => db.transaction((trx) => storeRecords(trx, records, from, from + 100))
+  const store = (from: number, ...records: ScoredRecord[]) => db.transaction((trx) => storeRecords(trx, records, from, from + 100))
   await store(0, answer('a', START + 1000, { hour: 1, "it's": 'UA' }), answer('b', START + 2 * DAY_MS, { hour: null, dest: 'LAX' }))
   const written: (string | null)[] = []
   for (let i = 0; i < 3; i++) {

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import type { JournalRecord } from '../../api/serving.ts'
+import type { ScoredRecord } from '../../api/serving.ts'
 import type { MonitorSchema } from '../tables.ts'
 import { chunks, insertMany } from './bulk.ts'
 import { type Mark, addMark } from './marks.ts'
@@ -25,7 +25,7 @@ export async function readState(db: Kysely<MonitorSchema>): Promise<IngestState>
  * calls. Labels that came before their request are joined. All of it belongs to `trx`, with the offset, and the mark of the last line. Returns
  * false, and changes nothing, where the offset is no longer `from`: another has taken these records over.
  */
-export async function storeRecords(trx: Trx, records: readonly JournalRecord[], from: number, to: number, mark?: Omit<Mark, 'batch'>): Promise<boolean> {
+export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], from: number, to: number, mark?: Omit<Mark, 'batch'>): Promise<boolean> {
   await holdIngest(trx)
   const state = await trx.selectFrom('ingest').selectAll().where('id', '=', 1).executeTakeFirstOrThrow()
   if (state.journal_offset !== from) return false
@@ -96,13 +96,13 @@ function parseMarks(json: string): Mark[] {
 }
 
 /** A value that only stands in for one that the store did not give in time was not observed: it counts as missing. */
-function observedFeatures({ features = {}, missing = [] }: JournalRecord): NonNullable<JournalRecord['features']> {
+function observedFeatures({ features = {}, missing = [] }: ScoredRecord): NonNullable<ScoredRecord['features']> {
   if (missing.length === 0) return features
   const absent = new Set(missing.flatMap((reference) => [reference, reference.replace(':', '__'), reference.slice(reference.indexOf(':') + 1)]))
   return Object.fromEntries(Object.entries(features).map(([name, value]) => [name, absent.has(name) ? null : value]))
 }
 
-async function knownRequests(trx: Trx, records: readonly JournalRecord[]): Promise<Map<string, RequestRow>> {
+async function knownRequests(trx: Trx, records: readonly ScoredRecord[]): Promise<Map<string, RequestRow>> {
   const known = new Map<string, RequestRow>()
   for (const ids of chunks([...new Set(records.map((record) => record.id))])) {
     for (const row of await trx.selectFrom('requests').selectAll().where('request_id', 'in', ids).execute()) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createTransport } from '../../../sdk/http.ts'
-import type { JournalRecord } from '../../api/serving.ts'
+import type { ScoredRecord } from '../../api/serving.ts'
 import { DAY_MS } from '../../domain/windows.ts'
 import type { JournalPiece } from '../peers.ts'
 import { MODEL, START, type World, scenarios } from '../testing.ts'
@@ -16,7 +16,7 @@ export function journalStories(makeDatabase: () => string): void {
     return text.split('\n').find((line) => line.startsWith(name))?.split(' ').at(-1)
   }
   /** The requests of days, each day appended to the journal at once and known by `prefix`. */
-  const requests = (day: number, prefix = 'a'): JournalRecord[] =>
+  const requests = (day: number, prefix = 'a'): ScoredRecord[] =>
     Array.from({ length: PER_DAY }, (_, i) => ({
       id: `${prefix}${day}-${i}`, row: 0, model: MODEL, version: '1', alias: 'champion', role: 'champion', time: START + day * DAY_MS + i, score: 0.3, features: { hour: i },
     }))
@@ -26,7 +26,7 @@ export function journalStories(makeDatabase: () => string): void {
       await world.settle()
     }
   }
-  const labelled = (records: readonly JournalRecord[]) => records.map(({ id }, i) => ({ request_id: id, label: i % 2, time: '2013-05-01T00:00:00Z' }))
+  const labelled = (records: readonly ScoredRecord[]) => records.map(({ id }, i) => ({ request_id: id, label: i % 2, time: '2013-05-01T00:00:00Z' }))
   const end = (pieces: readonly JournalPiece[]): number => pieces.reduce((_, { start, bytes }) => start + bytes.length, 0)
 
   for (const away of [false, true]) {

@@ -6,7 +6,7 @@ import { type RequestTaker, requestId } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { DataPlane } from '../runtime/plane.ts'
-import type { ServingMetrics } from '../runtime/metrics.ts'
+import type { ServingMetrics, VersionMetrics } from '../runtime/metrics.ts'
 import { BodyBudget, readBody } from './body.ts'
 import { mlflowProtocol } from './mlflow.ts'
 import type { BinaryAnswer, Protocol } from './protocol.ts'
@@ -68,23 +68,26 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
   }
 
   const answer = async (exchange: Exchange, bytes: Buffer): Promise<void> => {
-    const { request, response, route } = exchange
+    const { request, route } = exchange
     try {
       const deployment = deploymentOf(options, route, request.headers['x-millrace-model'])
       exchange.model = deployment.name
       const target = deployment.target(route.version)
-      const { inputs, outputs } = target.model
-      const parsing = route.protocol.parse({ bytes, headers: request.headers }, { columns: inputs.columns, kind: outputs.kind })
+      const { model } = target
+      const parsing = route.protocol.parse({ bytes, headers: request.headers }, model)
       const parsed = parsing instanceof Promise ? await parsing : parsing
       if (parsed.id !== undefined && request.headers['x-request-id'] === undefined) exchange.id = parsed.id
-      const prediction = await plane.predict(deployment, target, {
-        id: exchange.id,
-        time: timeOfRequest(clock, request.headers['x-millrace-time']),
-        rows: parsed.rows,
-        probe: request.headers['x-millrace-probe'] === 'true',
-      })
-      send(response, parsed.present(prediction, exchange.id), ['X-Request-Id', exchange.id, 'X-Millrace-Model-Version', prediction.version, 'X-Content-Type-Options', 'nosniff'])
-      prediction.metrics.duration.observe((performance.now() - exchange.started) / 1000)
+      const { id } = exchange
+      const time = timeOfRequest(clock, request.headers['x-millrace-time'])
+      const probe = request.headers['x-millrace-probe'] === 'true'
+      if ('tensors' in parsed) {
+        const { tensors: inputs, fetch } = parsed
+        const prediction = await plane.tensors.infer(deployment, target, { id, time, probe, inputs, fetch })
+        finish(exchange, parsed.present(prediction, id), prediction)
+      } else {
+        const prediction = await plane.predict(deployment, target, { id, time, probe, rows: parsed.rows })
+        finish(exchange, parsed.present(prediction, id), prediction)
+      }
     } catch (error) {
       refuse(exchange, error)
     }
@@ -110,6 +113,12 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     })
     return true
   }
+}
+
+function finish({ response, id, started }: Exchange, answer: string | BinaryAnswer, { version, metrics }: { readonly version: string; readonly metrics: VersionMetrics }): void {
+  const headers = ['X-Request-Id', id, 'X-Millrace-Model-Version', version, 'X-Content-Type-Options', 'nosniff']
+  send(response, answer, headers)
+  metrics.duration.observe((performance.now() - started) / 1000)
 }
 
 function send(response: ServerResponse, answer: string | BinaryAnswer, headers: readonly string[]): void {

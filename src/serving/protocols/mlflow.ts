@@ -14,7 +14,7 @@ export const mlflowProtocol: Protocol = {
   accept: (contentType) => {
     if (tableFormat(contentType) === undefined) throw new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-type is ${contentType}, expected one of ${CONTENT_TYPES.join(', ')}, in UTF-8`)
   },
-  parse: ({ bytes, headers }, { columns }) => {
+  parse: ({ bytes, headers }, { byRows: { columns } }) => {
     const format = tableFormat(headers['content-type'])
     if (format === 'csv' || format === 'parquet') return readTable(format, bytes, columns).then((rows) => ({ rows, present: presentPredictions }))
     const body = parseJson(bytes)

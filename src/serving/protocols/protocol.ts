@@ -3,6 +3,8 @@ import type { MillraceError } from '../../platform/errors/index.ts'
 import type { ColumnSpec } from '../../domain/signature.ts'
 import type { ModelKind } from '../runtime/outputs.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
+import type { TensorPrediction } from '../runtime/tensor/plane.ts'
+import type { TensorInterface, TensorMap } from '../runtime/tensor/session.ts'
 
 /** What a protocol does: it translates. Which model, which version, how rows become predictions, is not its affair. */
 export interface Protocol {
@@ -19,19 +21,37 @@ export interface ReceivedBody {
   readonly headers: IncomingHttpHeaders
 }
 
-/** What a protocol may know of the model that answers. */
+/** What a protocol may know of the model that answers: how it is asked by rows, by tensors, or by both. */
 export interface ModelShape {
+  readonly rows: RowShape | null
+  readonly tensors: TensorInterface | null
+  /** `rows`; INPUT_INVALID where there are none. */
+  readonly byRows: RowShape
+}
+
+export interface RowShape {
   readonly columns: readonly ColumnSpec[]
   readonly kind: ModelKind
 }
 
-export interface ParsedBody {
-  readonly rows: readonly Row[]
+interface Identified {
   /** The body's own request id, where the protocol has one. */
   readonly id?: string
+}
+
+export interface ParsedRows extends Identified {
+  readonly rows: readonly Row[]
   /** The answer: JSON where it is text. */
   readonly present: (prediction: Prediction, requestId: string) => string | BinaryAnswer
 }
+
+export interface ParsedTensors extends Identified {
+  readonly tensors: TensorMap
+  readonly fetch: readonly string[]
+  readonly present: (prediction: TensorPrediction, requestId: string) => string | BinaryAnswer
+}
+
+export type ParsedBody = ParsedRows | ParsedTensors
 
 export interface BinaryAnswer {
   readonly body: Buffer

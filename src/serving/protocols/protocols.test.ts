@@ -140,7 +140,7 @@ describe('the protocols', () => {
       ['bytes that no tensor claims', request([first]), doubles(1, 2, 3), /8 bytes follow the last tensor/],
       ['a tensor of another size than its shape', request([{ ...first, bytes: doubles(1) }]), doubles(1), /has 8 bytes, 2 × FP64 take 16/],
       ['text whose length runs out of the tensor', request([text(Buffer.from([9, 0, 0, 0, 65]))]), Buffer.from([9, 0, 0, 0, 65]), /element 0 ends beyond the 5 bytes/],
-      ['a datatype that does not exist', request([{ ...first, datatype: 'BF8' }]), first.bytes, /datatype is BF8, expected one of BOOL, BYTES/],
+      ['a datatype that does not exist', request([{ ...first, datatype: 'BF8' }]), first.bytes, /datatype is BF8, expected one of BOOL, INT8/],
       ['a whole number that a double cannot hold', request([{ name: 'hhmm', datatype: 'INT64', bytes: longs(2n ** 60n, 1n) }]), longs(2n ** 60n, 1n), /found 1152921504606846976/],
       ['a length of the JSON beyond the body', request([first]), first.bytes, /Inference-Header-Content-Length is 99999, expected 0 …/, '99999'],
       ['a length that is no number', request([first]), first.bytes, /Inference-Header-Content-Length is -1/, '-1'],

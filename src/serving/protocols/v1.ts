@@ -7,7 +7,7 @@ import { badRequest, describeType, isObject } from './shapes.ts'
 export const v1Protocol: Protocol = {
   name: 'v1',
   accept: acceptJson,
-  parse: ({ bytes }, { columns }) => {
+  parse: ({ bytes }, { byRows: { columns } }) => {
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with instances`)
     return { rows: readInstances(body['instances'], columns), present: presentPredictions }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { Batcher, type Job, type Slice } from './batcher.ts'
+import { Batcher, type Slice } from './batcher.ts'
+import type { Job } from './row-model.ts'
 
 const POISON = -1
 

@@ -1,25 +1,22 @@
 import { type MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 
-/** Rows of one request, encoded, on their way through one model version. */
-export interface Job {
+/** Rows of one request on their way through one model version. */
+export interface BatchJob {
   readonly rows: number
-  /** `rows` × the model's numeric columns; likewise the categorical ones. */
-  readonly numeric: Float64Array
-  readonly categorical: readonly string[]
-  readonly scores: Float64Array
-  readonly labels: Float64Array
+  /** Only jobs of the same key go together; jobs without one all do. */
+  readonly key?: string
   /** Called once: with null after all rows were predicted and committed, else with the reason. */
   readonly settle: (error: MillraceError | null) => void
 }
 
 /** Part of a job that goes into one batch. */
-export interface Slice<J extends Job> {
+export interface Slice<J extends BatchJob> {
   readonly job: J
   readonly from: number
   readonly to: number
 }
 
-export interface BatchRunner<J extends Job> {
+export interface BatchRunner<J extends BatchJob> {
   readonly maxRows: number
   /** Predicts all slices as one batch and writes scores and labels into the jobs. */
   readonly run: (slices: readonly Slice<J>[], rows: number) => Promise<void>
@@ -30,7 +27,7 @@ export interface BatchRunner<J extends Job> {
 /** Rounds of the event loop that a batch may wait for company at most. */
 const ROUNDS = 8
 
-interface Waiting<J extends Job> {
+interface Waiting<J extends BatchJob> {
   readonly job: J
   taken: number
   failed: boolean
@@ -41,7 +38,7 @@ interface Waiting<J extends Job> {
  * those that the next turns bring go together, `maxRows` at a time in order of arrival. A request alone waits for nothing. A batch that fails is run again job by job, so that
  * only the job at fault fails.
  */
-export class Batcher<J extends Job> {
+export class Batcher<J extends BatchJob> {
   readonly #runner: BatchRunner<J>
   #queue: Waiting<J>[] = []
   #first = 0
@@ -95,6 +92,7 @@ export class Batcher<J extends Job> {
     while (room > 0 && this.#first < this.#queue.length) {
       const waiting = this.#queue[this.#first]!
       const { job } = waiting
+      if (taken[0] && taken[0].slice.job.key !== job.key) break
       if (!waiting.failed) {
         const to = Math.min(job.rows, waiting.taken + room)
         taken.push({ slice: { job, from: waiting.taken, to }, of: waiting })
@@ -132,17 +130,17 @@ export class Batcher<J extends Job> {
   }
 }
 
-function rowsOf<J extends Job>(slices: readonly Slice<J>[]): number {
+function rowsOf<J extends BatchJob>(slices: readonly Slice<J>[]): number {
   let rows = 0
   for (const { from, to } of slices) rows += to - from
   return rows
 }
 
-function finish<J extends Job>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[]): void {
+function finish<J extends BatchJob>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[]): void {
   for (const { slice, of } of taken) if (!of.failed && slice.to === slice.job.rows) slice.job.settle(null)
 }
 
-function fail<J extends Job>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[], error: unknown): void {
+function fail<J extends BatchJob>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[], error: unknown): void {
   const known = toMillraceError(error)
   for (const { of } of taken) {
     if (of.failed) continue

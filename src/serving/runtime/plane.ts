@@ -4,12 +4,14 @@ import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { LineBuffer } from '../journal/format.ts'
 import type { Journal } from '../journal/journal.ts'
-import { Batcher, type Job, type Slice } from './batcher.ts'
+import { Batcher, type Slice } from './batcher.ts'
 import { type LineWriter, createLineWriter } from './lines.ts'
 import type { FeatureLookup } from './lookup.ts'
 import type { ServingMetrics, VersionMetrics } from './metrics.ts'
 import type { LoadedModel } from './model.ts'
 import type { ModelKind } from './outputs.ts'
+import type { Job } from './row-model.ts'
+import { TensorPlane } from './tensor/plane.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -84,11 +86,14 @@ export class DataPlane {
   readonly #log: Logger
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
+  /** For requests whose tensors are the model's own. */
+  readonly tensors: TensorPlane
 
   constructor(journal: Journal, metrics: ServingMetrics, log: Logger) {
     this.#journal = journal
     this.#metrics = metrics
     this.#log = log
+    this.tensors = new TensorPlane(journal, metrics, log)
   }
 
   /**
@@ -100,8 +105,9 @@ export class DataPlane {
     const { rows } = request
     if (rows.length > served.limits.maxRows) throw new MillraceError('BODY_TOO_LARGE', `the request has ${rows.length} rows; ${served.name} takes ${served.limits.maxRows} at most`)
     if (served.waiting >= served.limits.maxQueue) throw new MillraceError('OVERLOADED', `${served.waiting} requests are waiting for ${served.name}; try again`)
+    const { validate } = model.byRows
     for (let i = 0; i < rows.length; i++) {
-      const problems = model.validate(rows[i]!)
+      const problems = validate(rows[i]!)
       if (problems.length > 0) throw refuseRow(problems, i)
     }
     // Read now: an alias that moves meanwhile concerns the next request.
@@ -125,7 +131,7 @@ export class DataPlane {
         const others = shadows.filter((shadow) => shadow.model !== model)
         if (others.length > 0) void this.#shadow(served, others, request, { model, online })
       }
-      return { model: model.name, version: model.version, kind: model.outputs.kind, scores: job.scores, labels: job.labels, metrics }
+      return { model: model.name, version: model.version, kind: model.byRows.outputs.kind, scores: job.scores, labels: job.labels, metrics }
     } finally {
       served.waiting--
       model.release()
@@ -155,16 +161,16 @@ export class DataPlane {
     const { model } = target
     if (served.shadowing > served.limits.maxQueue) throw new MillraceError('OVERLOADED', 'too many requests are waiting for the shadows')
     for (const [i, row] of request.rows.entries()) {
-      const problems = model.validate(row)
+      const problems = model.byRows.validate(row)
       if (problems.length > 0) throw refuseRow(problems, i)
     }
-    const sameFeatures = model.inputs.online.join() === answered.model.inputs.online.join()
+    const sameFeatures = model.byRows.inputs.online.join() === answered.model.byRows.inputs.online.join()
     const online = sameFeatures ? answered.online : needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
     await this.#run(served, target, request, online, 'shadow', [])
     this.#compile(model, served.limits.maxBatchRows).metrics.shadowRows += request.rows.length
   }
 
-  #lookUp(served: Served, { inputs }: LoadedModel, { rows, time }: PredictRequest): Promise<readonly OnlineValues[] | undefined> {
+  #lookUp(served: Served, { byRows: { inputs } }: LoadedModel, { rows, time }: PredictRequest): Promise<readonly OnlineValues[] | undefined> {
     const { joinKey, online, builder } = inputs
     if (joinKey === null) return Promise.resolve(undefined)
     const keys = rows.map((row): string | number => {
@@ -187,7 +193,7 @@ export class DataPlane {
     twins: readonly Target[],
   ): Promise<PlaneJob> {
     const { rows } = request
-    const { builder } = model.inputs
+    const { builder } = model.byRows.inputs
     const { batcher, writers } = this.#compile(model, served.limits.maxBatchRows)
     const numeric = new Float64Array(rows.length * builder.numeric.length)
     const categorical: string[] = []
@@ -222,14 +228,15 @@ export class DataPlane {
     const known = this.#compiled.get(model)
     if (known) return known
     const metrics = this.#metrics.version(model.name, model.version)
+    const { byRows } = model
     const made: Compiled = {
       metrics,
       writers: { champion: new Map(), shadow: new Map() },
       batcher: new Batcher<PlaneJob>({
-        maxRows: Math.min(maxRows, model.batch),
+        maxRows: Math.min(maxRows, byRows.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
-          return model.run(slices, rows)
+          return byRows.run(slices, rows)
         },
         commit: (slices) => this.#commit(slices),
       }),
@@ -261,7 +268,7 @@ export class DataPlane {
   }
 }
 
-function needsLookup({ inputs }: LoadedModel, rows: readonly Row[]): boolean {
+function needsLookup({ byRows: { inputs } }: LoadedModel, rows: readonly Row[]): boolean {
   if (inputs.joinKey === null) return false
   for (const row of rows) if (inputs.builder.needsLookup(row)) return true
   return false
@@ -270,7 +277,7 @@ function needsLookup({ inputs }: LoadedModel, rows: readonly Row[]): boolean {
 function writerOf(writers: Compiled['writers'], model: LoadedModel, alias: string, role: 'champion' | 'shadow'): LineWriter {
   const known = writers[role].get(alias)
   if (known) return known
-  const made = createLineWriter(model.name, model.version, alias, role, model.inputs.builder)
+  const made = createLineWriter(model.name, model.version, alias, role, model.byRows.inputs.builder)
   writers[role].set(alias, made)
   return made
 }

@@ -1,61 +1,84 @@
 import type { ColumnSpec } from '../../../domain/signature.ts'
-import { MillraceError } from '../../../platform/errors/index.ts'
-import type { ModelKind } from '../../runtime/outputs.ts'
+import type { TensorInterface } from '../../runtime/tensor/session.ts'
 import { acceptJson } from '../json.ts'
 import { mediaType } from '../media-type.ts'
-import type { Protocol } from '../protocol.ts'
+import type { ModelShape, ParsedRows, ParsedTensors, Protocol, RowShape } from '../protocol.ts'
 import { badRequest, describeType, isObject, rowsFromColumns } from '../shapes.ts'
-import { readTensor } from './inputs.ts'
-import { datatypeOf, outputNames, outputsAsked, present } from './outputs.ts'
+import { columnsOf } from './columns.ts'
+import { outputsAsked, present, rowOutputs, rowTensors } from './outputs.ts'
+import { type ReceivedTensor, receiveTensor } from './received.ts'
 import { RawTensors, splitBody } from './request.ts'
+import { modelTensors, namesTensors } from './tensors.ts'
 
 const FIT_ID = /^[\w.:\-/]{1,128}$/
 
 /**
- * The Open Inference Protocol V2 over REST, tensors in JSON or raw after it (the binary extension, which `tritonclient` speaks by default): each raw column is an
- * input of shape [N] or [N, 1]; an input [N, K] gives columns NAME_0 …
+ * The Open Inference Protocol V2 over REST, tensors in JSON or raw after it (the binary extension, which `tritonclient` speaks by default). The tensors are the
+ * model's own; or, of a model with a signature of columns, those columns: each an input of shape [N] or [N, 1], an input [N, K] giving NAME_0 …
  */
 export const v2Protocol: Protocol = {
   name: 'v2',
   accept: (contentType) => {
     if (contentType === undefined || mediaType(contentType) !== 'application/octet-stream') acceptJson(contentType)
   },
-  parse: (received, { columns, kind }) => {
-    const [only] = columns
-    const { json, rest } = splitBody(received, columns.length === 1 && only ? { name: only.name, datatype: DATATYPES[only.type] } : undefined)
+  parse: (body, model) => {
+    const { json, rest } = splitBody(body, onlyInput(model))
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
     const { id, inputs } = json
     if (id !== undefined && typeof id !== 'string') throw badRequest(`id is ${describeType(id)}, expected a string`)
     if (!Array.isArray(inputs) || inputs.length === 0) throw badRequest(`inputs is ${describeType(inputs)}, expected a list of tensors`)
-    const known = new Set(columns.map((column) => column.name))
     const raw = new RawTensors(rest)
-    const lists = inputs.flatMap((input: unknown, i) => readTensor(input, `inputs[${i}]`, known, raw))
+    const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()
-    const [first] = lists
-    for (const [name, list] of lists) {
-      if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
-    }
-    const asked = outputsAsked(kind, json)
-    return {
-      rows: rowsFromColumns(lists),
-      ...(id !== undefined && FIT_ID.test(id) ? { id } : {}),
-      present: (prediction, requestId) => present(prediction, asked, id ?? requestId),
-    }
+    const { tensors, rows } = model
+    const parsed = tensors && (rows === null || namesTensors(tensors, received)) ? parseTensors(tensors, received, json, id) : parseRows(model.byRows, received, json, id)
+    return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}) }
   },
-  refuse: (error: MillraceError) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
+  refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
+}
+
+function parseTensors(tensors: TensorInterface, received: readonly ReceivedTensor[], json: Readonly<Record<string, unknown>>, id: string | undefined): ParsedTensors {
+  const asked = outputsAsked(tensors.outputs, json)
+  return {
+    tensors: modelTensors(tensors, received),
+    fetch: [...new Set(asked.map(({ name }) => name))],
+    present: (prediction, requestId) =>
+      present(
+        prediction,
+        asked,
+        (name) => {
+          const value = prediction.outputs.get(name)
+          if (value) return value
+          throw badRequest(`there is no output ${name}`)
+        },
+        id ?? requestId,
+      ),
+  }
+}
+
+function parseRows({ columns, kind }: RowShape, received: readonly ReceivedTensor[], json: Readonly<Record<string, unknown>>, id: string | undefined): ParsedRows {
+  const known = new Set(columns.map((column) => column.name))
+  const lists = received.flatMap((tensor) => columnsOf(tensor, known))
+  const [first] = lists
+  for (const [name, list] of lists) {
+    if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
+  }
+  const asked = outputsAsked(rowOutputs(kind), json)
+  return { rows: rowsFromColumns(lists), present: (prediction, requestId) => present(prediction, asked, rowTensors(prediction), id ?? requestId) }
+}
+
+function onlyInput({ tensors, rows }: ModelShape): { readonly name: string; readonly datatype: string } | undefined {
+  const inputs = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: DATATYPES[type] })) ?? []
+  return inputs.length === 1 ? inputs[0] : undefined
 }
 
 const DATATYPES: Readonly<Record<ColumnSpec['type'], string>> = { string: 'BYTES', datetime: 'BYTES', long: 'INT64', double: 'FP64', boolean: 'BOOL' }
 
-/** Model metadata as the protocol gives it. */
-export function describeModel(name: string, versions: readonly string[], columns: readonly ColumnSpec[], kind: ModelKind): object {
-  return {
-    name,
-    versions,
-    platform: 'onnx_onnxv1',
-    inputs: columns.map((column) => ({ name: column.name, datatype: DATATYPES[column.type], shape: [-1], parameters: { required: column.required } })),
-    outputs: outputNames(kind).map((output) => ({ name: output, datatype: datatypeOf(output), shape: [-1] })),
-  }
+/** Model metadata as the protocol gives it: the model's own tensors, or the columns that it is asked by. */
+export function describeModel(name: string, versions: readonly string[], { tensors, rows }: ModelShape): object {
+  const inputs = tensors?.inputs ?? rows?.columns.map((column) => ({ name: column.name, datatype: DATATYPES[column.type], shape: [-1], parameters: { required: column.required } }))
+  const outputs = tensors?.outputs ?? (rows && rowOutputs(rows.kind).map((output) => ({ ...output, shape: [-1] })))
+  return { name, versions, platform: 'onnx_onnxv1', inputs, outputs }
 }
 
 /** What the server says of itself at `/v2`. */

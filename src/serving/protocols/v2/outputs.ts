@@ -1,41 +1,42 @@
 import type { ModelKind } from '../../runtime/outputs.ts'
 import type { Prediction } from '../../runtime/plane.ts'
+import { elementsOf, isText } from '../../runtime/tensor/datatypes.ts'
+import { type TensorValue, bytesOf } from '../../runtime/tensor/value.ts'
 import type { BinaryAnswer } from '../protocol.ts'
 import { badRequest, describeType, isObject } from '../shapes.ts'
-import { encodeBinary } from './datatypes.ts'
+import { encodeStrings } from './elements.ts'
 import { parametersOf } from './request.ts'
 
-type OutputName = 'label' | 'probability' | 'prediction'
-
 export interface OutputAsked {
-  readonly name: OutputName
+  readonly name: string
   /** As raw bytes after the JSON. */
   readonly binary: boolean
 }
 
-export function outputNames(kind: ModelKind): readonly OutputName[] {
-  return kind === 'classifier' ? ['label', 'probability'] : ['prediction']
-}
-
-export function datatypeOf(name: OutputName): 'INT64' | 'FP64' {
-  return name === 'label' ? 'INT64' : 'FP64'
+/** What a model by rows answers. */
+export function rowOutputs(kind: ModelKind): readonly { readonly name: string; readonly datatype: 'INT64' | 'FP64' }[] {
+  return kind === 'classifier'
+    ? [
+        { name: 'label', datatype: 'INT64' },
+        { name: 'probability', datatype: 'FP64' },
+      ]
+    : [{ name: 'prediction', datatype: 'FP64' }]
 }
 
 /** The outputs that are asked for, all where none is named; `binary_data_output` of the request says how, unless an output's own `binary_data` does. */
-export function outputsAsked(kind: ModelKind, request: Readonly<Record<string, unknown>>): readonly OutputAsked[] {
+export function outputsAsked(present: readonly { readonly name: string }[], request: Readonly<Record<string, unknown>>): readonly OutputAsked[] {
   const { outputs: asked } = request
   const byDefault = flag(parametersOf(request, ''), 'binary_data_output', '') ?? false
-  const present = outputNames(kind)
-  if (asked === undefined || asked === null) return present.map((name) => ({ name, binary: byDefault }))
+  if (asked === undefined || asked === null) return present.map(({ name }) => ({ name, binary: byDefault }))
   if (!Array.isArray(asked)) throw badRequest(`outputs is ${describeType(asked)}, expected a list`)
   return asked.map((output: unknown, i) => {
     const where = `outputs[${i}]`
     const name = isObject(output) ? output['name'] : undefined
-    const known = present.find((candidate) => candidate === name)
-    if (!known || !isObject(output)) throw badRequest(`${where}.name is ${JSON.stringify(name) ?? 'missing'}, expected one of ${present.join(', ')}`)
+    const known = present.find((candidate) => candidate.name === name)
+    if (!known || !isObject(output)) throw badRequest(`${where}.name is ${JSON.stringify(name) ?? 'missing'}, expected one of ${present.map((one) => one.name).join(', ')}`)
     const parameters = parametersOf(output, `${where}.`)
     if (parameters['classification'] !== undefined) throw badRequest(`${where}.parameters.classification: the classification extension is not spoken here`)
-    return { name: known, binary: flag(parameters, 'binary_data', `${where}.`) ?? byDefault }
+    return { name: known.name, binary: flag(parameters, 'binary_data', `${where}.`) ?? byDefault }
   })
 }
 
@@ -45,19 +46,34 @@ function flag(parameters: Readonly<Record<string, unknown>>, name: string, where
   throw badRequest(`${where}parameters.${name} is ${JSON.stringify(value)}, expected true or false`)
 }
 
-export function present({ model, version, labels, scores }: Prediction, asked: readonly OutputAsked[], id: string): string | BinaryAnswer {
-  const shape = [scores.length]
-  const raw: Buffer[] = []
+/** What was predicted by rows, as tensors. */
+export function rowTensors({ labels, scores }: Prediction): (name: string) => TensorValue {
+  return (name) =>
+    name === 'label' ? { datatype: 'INT64', shape: [labels.length], data: BigInt64Array.from(labels, (label) => BigInt(label)) } : { datatype: 'FP64', shape: [scores.length], data: scores }
+}
+
+export interface Answered {
+  readonly model: string
+  readonly version: string
+}
+
+/** The answer: JSON, followed by the raw outputs where any were asked for so. */
+export function present({ model, version }: Answered, asked: readonly OutputAsked[], valueOf: (name: string) => TensorValue, id: string): string | BinaryAnswer {
+  const raw: Uint8Array[] = []
   const outputs = asked.map(({ name, binary }) => {
-    const values = name === 'label' ? labels : scores
-    const datatype = datatypeOf(name)
-    if (!binary) return { name, shape, datatype, data: [...values] }
-    const bytes = encodeBinary(values, datatype)
+    const { datatype, shape, data } = valueOf(name)
+    if (!binary) return `{"name":${JSON.stringify(name)},"shape":[${shape.join()}],"datatype":"${datatype}","data":[${elementsOf(data, datatype).map(jsonOf).join()}]}`
+    const bytes = isText(data) ? encodeStrings(data) : bytesOf(data)
     raw.push(bytes)
-    return { name, shape, datatype, parameters: { binary_data_size: bytes.length } }
+    return `{"name":${JSON.stringify(name)},"shape":[${shape.join()}],"datatype":"${datatype}","parameters":{"binary_data_size":${bytes.length}}}`
   })
-  const json = JSON.stringify({ model_name: model, model_version: version, id, outputs })
+  const json = `{"model_name":${JSON.stringify(model)},"model_version":${JSON.stringify(version)},"id":${JSON.stringify(id)},"outputs":[${outputs.join()}]}`
   if (raw.length === 0) return json
   const head = Buffer.from(json)
   return { body: Buffer.concat([head, ...raw]), headers: ['Content-Type', 'application/octet-stream', 'Inference-Header-Content-Length', String(head.length)] }
+}
+
+/** JSON has no NaN and no infinities: null, as JSON.stringify writes them. Whole numbers are written with all their digits. */
+function jsonOf(value: number | bigint | boolean | string): string {
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value)
 }

@@ -1,0 +1,32 @@
+import { MillraceError } from '../../../platform/errors/index.ts'
+import { fixedType } from '../../runtime/tensor/datatypes.ts'
+import { badRequest } from '../shapes.ts'
+import { rowValues } from './elements.ts'
+import type { ReceivedTensor } from './received.ts'
+
+/** The columns that one tensor gives: itself for shape [N] or [N, 1], NAME_0 … NAME_K-1 for [N, K]. */
+export function columnsOf({ name, datatype, shape, data, where }: ReceivedTensor, known: ReadonlySet<string>): [string, readonly unknown[]][] {
+  if (shape.length === 0) throw badRequest(`${where}.shape: expected a size for each dimension, the first that of the rows`)
+  const values = 'raw' in data ? rowValues(data.raw, datatype, where) : data.json.map(readerOf(datatype, where))
+  const rows = shape[0] ?? 0
+  const width = shape.slice(1).reduce((product, size) => product * size, 1)
+  if (width === 1 && (shape.length <= 2 || known.has(name))) return [[name, values]]
+  return Array.from({ length: width }, (_, i) => [`${name}_${i}`, Array.from({ length: rows }, (__, row) => values[row * width + i])])
+}
+
+/** A value of the tensor as a row holds it: BOOL may be written 0 and 1. What does not fit the datatype is refused here, null is left to the signature. */
+function readerOf(datatype: string, where: string): (value: unknown) => unknown {
+  const refuse = (value: unknown) => new MillraceError('INPUT_INVALID', `${where}: found ${JSON.stringify(value) ?? typeof value}, expected ${datatype}`)
+  if (datatype === 'BOOL') {
+    return (value) => {
+      if (value === null || typeof value === 'boolean') return value
+      if (value === 0 || value === 1) return value === 1
+      throw refuse(value)
+    }
+  }
+  const expected = fixedType(datatype) ? 'number' : 'string'
+  return (value) => {
+    if (value !== null && typeof value !== expected) throw refuse(value)
+    return value
+  }
+}

@@ -1,0 +1,44 @@
+import type { TensorData } from '../../runtime/tensor/datatypes.ts'
+import { fixedType } from '../../runtime/tensor/datatypes.ts'
+import { countOf } from '../../runtime/tensor/value.ts'
+import { badRequest, describeType, isObject } from '../shapes.ts'
+import { decodeBinary, refuseDatatype } from './elements.ts'
+import { type RawTensors, binarySize, parametersOf } from './request.ts'
+
+/** Dimensions of a tensor at most; ONNX Runtime's own kernels stop at eight. */
+const MAX_RANK = 8
+
+/** A tensor of a request, before anyone asked what the model takes. */
+export interface ReceivedTensor {
+  readonly name: string
+  readonly datatype: string
+  readonly shape: readonly number[]
+  /** Raw, in the tensor's datatype; or as JSON had it, flat. */
+  readonly data: { readonly raw: TensorData } | { readonly json: readonly unknown[] }
+  /** How errors name it. */
+  readonly where: string
+}
+
+export function receiveTensor(input: unknown, at: string, raw: RawTensors): ReceivedTensor {
+  if (!isObject(input)) throw badRequest(`${at} is ${describeType(input)}, expected a tensor`)
+  const { name, shape, datatype, data } = input
+  if (typeof name !== 'string') throw badRequest(`${at}.name is ${describeType(name)}, expected a string`)
+  const where = `${at} (${name})`
+  if (typeof datatype !== 'string') throw badRequest(`${where}.datatype is ${describeType(datatype)}, expected a string`)
+  if (datatype !== 'BYTES' && !fixedType(datatype)) throw refuseDatatype(where, datatype)
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    throw badRequest(`${where}.shape: expected a list of sizes`)
+  }
+  const sizes: readonly number[] = shape
+  const count = countOf(sizes)
+  const size = binarySize(parametersOf(input, `${where}.`), where)
+  if (size !== undefined && data !== undefined) throw badRequest(`${where} has both data and parameters.binary_data_size, expected one of them`)
+  return { name, datatype, shape: sizes, where, data: size === undefined ? { json: flatten(data, sizes, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
+}
+
+function flatten(data: unknown, sizes: readonly number[], count: number, where: string): readonly unknown[] {
+  if (!Array.isArray(data)) throw badRequest(`${where}.data is ${describeType(data)}, expected a list`)
+  const values: readonly unknown[] = data.some(Array.isArray) ? data.flat(sizes.length) : data
+  if (values.length !== count) throw badRequest(`${where} has ${values.length} values, its shape [${sizes.join(', ')}] says ${count}`)
+  return values
+}

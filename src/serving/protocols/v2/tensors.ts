@@ -1,0 +1,24 @@
+import type { TensorMap, TensorInterface } from '../../runtime/tensor/session.ts'
+import { badRequest } from '../shapes.ts'
+import { elementsOf } from '../../runtime/tensor/datatypes.ts'
+import { convert } from './elements.ts'
+import type { ReceivedTensor } from './received.ts'
+
+/** Whether the request speaks of the model's own tensors, rather than of columns of its signature. */
+export function namesTensors({ inputs }: TensorInterface, received: readonly ReceivedTensor[]): boolean {
+  return received.every(({ name }) => inputs.some((input) => input.name === name))
+}
+
+/** The request's tensors in the datatypes that the model takes: another is converted where every value can be held. Shapes are left to the model's own check. */
+export function modelTensors({ inputs }: TensorInterface, received: readonly ReceivedTensor[]): TensorMap {
+  const tensors = new Map<string, { datatype: string; shape: readonly number[]; data: ReturnType<typeof convert> }>()
+  for (const { name, datatype, shape, data, where } of received) {
+    const input = inputs.find((candidate) => candidate.name === name)
+    if (!input) throw badRequest(`${where}: the model takes ${inputs.map((one) => one.name).join(', ')}`)
+    if (tensors.has(name)) throw badRequest(`${where} is given twice`)
+    const same = 'raw' in data && datatype === input.datatype
+    const values = 'raw' in data ? elementsOf(data.raw, datatype) : data.json
+    tensors.set(name, { datatype: input.datatype, shape, data: same ? data.raw : convert(values, input.datatype, where) })
+  }
+  return tensors
+}

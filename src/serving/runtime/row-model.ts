@@ -1,0 +1,147 @@
+import type { InferenceSession } from 'onnxruntime-node'
+import { type ColumnSpec, type RowValidator, compileSignature } from '../../domain/signature.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
+import type { ModelArtifact } from './artifact.ts'
+import type { BatchJob, Slice } from './batcher.ts'
+import { type ModelInputs, bindInputs } from './inputs.ts'
+import { onnxRuntime } from './onnx.ts'
+import { type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
+import { type InputTensor, type TensorFiller, createFiller, describeInput } from './tensors.ts'
+
+const WARM_RUNS = 3
+
+/** Rows of one request, encoded, and what comes out. */
+export interface Job extends BatchJob {
+  /** `rows` × the model's numeric columns; likewise the categorical ones. */
+  readonly numeric: Float64Array
+  readonly categorical: readonly string[]
+  readonly scores: Float64Array
+  readonly labels: Float64Array
+}
+
+/** A model as rows of columns in, a score for each out: what features, monitoring and the loop know. */
+export class RowModel {
+  readonly name: string
+  readonly version: string
+  readonly inputs: ModelInputs
+  readonly validate: RowValidator
+  readonly outputs: OutputPlan
+  readonly tensors: readonly InputTensor[]
+  /** Rows of one run at most. */
+  readonly batch: number
+  readonly #session: InferenceSession
+  readonly #fillers: readonly TensorFiller[]
+  #numeric = new Float64Array(0)
+
+  private constructor(name: string, version: string, session: InferenceSession, inputs: ModelInputs, fillers: readonly TensorFiller[]) {
+    this.name = name
+    this.version = version
+    this.inputs = inputs
+    this.validate = compileSignature(inputs.columns)
+    this.outputs = planOutputs(session.outputMetadata)
+    this.tensors = fillers.map(({ input }) => input)
+    this.batch = Math.min(...this.tensors.map((tensor) => tensor.batch))
+    this.#session = session
+    this.#fillers = fillers
+  }
+
+  /** MODEL_INVALID says why the model cannot be asked by rows. */
+  static async bind(name: string, version: string, session: InferenceSession, artifact: ModelArtifact): Promise<RowModel> {
+    const { Tensor } = await onnxRuntime()
+    const tensors = session.inputMetadata.map(describeInput)
+    const inputs = bindInputs(artifact, tensors)
+    const { numeric, categorical } = inputs.builder
+    const fillers = tensors.map((tensor, i) =>
+      createFiller(tensor, inputs.offsets[i] ?? 0, tensor.type === 'string' ? categorical.length : numeric.length, Tensor),
+    )
+    return new RowModel(name, version, session, inputs, fillers)
+  }
+
+  get columns(): readonly ColumnSpec[] {
+    return this.inputs.columns
+  }
+
+  get kind(): ModelKind {
+    return this.outputs.kind
+  }
+
+  /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. */
+  async run(slices: readonly Slice<Job>[], rows: number): Promise<void> {
+    const { numeric, categorical } = this.inputs.builder
+    const values = this.#gatherNumbers(slices, rows, numeric.length)
+    const strings = gatherStrings(slices, categorical.length)
+    const feeds: Record<string, InferenceSession.OnnxValueMapType[string]> = {}
+    for (const filler of this.#fillers) feeds[filler.input.name] = filler.tensor(values, strings, rows)
+    const results = await this.#session.run(feeds, this.outputs.fetch)
+    const only = slices.length === 1 ? slices[0] : undefined
+    if (only) {
+      this.outputs.read(results, rows, only.job.scores, only.job.labels, only.from)
+    } else {
+      const scores = new Float64Array(rows)
+      const labels = new Float64Array(rows)
+      this.outputs.read(results, rows, scores, labels, 0)
+      let at = 0
+      for (const { job, from, to } of slices) {
+        for (let row = from; row < to; row++, at++) {
+          job.scores[row] = scores[at]!
+          job.labels[row] = labels[at]!
+        }
+      }
+    }
+    for (const { job, from, to } of slices) {
+      for (let row = from; row < to; row++) {
+        if (!Number.isFinite(job.scores[row])) {
+          throw new MillraceError('PREDICTION_FAILED', `row ${row}: version ${this.version} of ${this.name} answered ${job.scores[row]}`)
+        }
+      }
+    }
+  }
+
+  #gatherNumbers(slices: readonly Slice<Job>[], rows: number, width: number): Float64Array {
+    const only = slices.length === 1 ? slices[0] : undefined
+    if (only) return only.job.numeric.subarray(only.from * width, only.to * width)
+    if (this.#numeric.length < rows * width) this.#numeric = new Float64Array(rows * width * 2)
+    let at = 0
+    for (const { job, from, to } of slices) {
+      for (let i = from * width; i < to * width; i++) this.#numeric[at++] = job.numeric[i]!
+    }
+    return this.#numeric
+  }
+
+  /** Warms the session and checks that it answers a row with a finite number, a classifier with a probability. */
+  async check(example: Readonly<Record<string, unknown>> | null): Promise<void> {
+    const { columns, builder } = this.inputs
+    const row: Readonly<Record<string, unknown>> =
+      example !== null && this.validate(example).length === 0 ? example : Object.fromEntries(columns.map((column) => [column.name, neutral(column.type)]))
+    const numeric = new Float64Array(builder.numeric.length)
+    const categorical = builder.categorical.map(() => '')
+    builder.build(row, undefined, numeric, 0, categorical, 0)
+    const job: Job = { rows: 1, numeric, categorical, scores: new Float64Array(1), labels: new Float64Array(1), settle: () => undefined }
+    for (let i = 0; i < WARM_RUNS; i++) await this.run([{ job, from: 0, to: 1 }], 1)
+    const [score = Number.NaN] = job.scores
+    if (this.outputs.kind === 'classifier' && (score < 0 || score > 1)) {
+      throw new MillraceError('MODEL_INVALID', `the probability of the input example is ${score}, expected 0 … 1`)
+    }
+  }
+}
+
+function gatherStrings(slices: readonly Slice<Job>[], width: number): readonly string[] {
+  const only = slices.length === 1 ? slices[0] : undefined
+  if (only && only.from === 0 && only.to === only.job.rows) return only.job.categorical
+  const strings: string[] = []
+  if (width > 0) for (const { job, from, to } of slices) for (let i = from * width; i < to * width; i++) strings.push(job.categorical[i]!)
+  return strings
+}
+
+function neutral(type: string): unknown {
+  switch (type) {
+    case 'string':
+      return ''
+    case 'boolean':
+      return false
+    case 'datetime':
+      return '2013-01-01T00:00:00Z'
+    default:
+      return 0
+  }
+}

@@ -1,0 +1,209 @@
+import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
+import type { Logger } from '../../../platform/log/index.ts'
+import { LineBuffer } from '../../journal/format.ts'
+import type { Journal } from '../../journal/journal.ts'
+import { type BatchJob, Batcher, type Slice } from '../batcher.ts'
+import type { ServingMetrics, VersionMetrics } from '../metrics.ts'
+import type { LoadedModel } from '../model.ts'
+import type { Served, Target } from '../plane.ts'
+import { tensorLine } from './journal-line.ts'
+import { type TensorMap, checkInputs } from './session.ts'
+import { concatenate, slice } from './value.ts'
+
+export interface TensorRequest {
+  readonly id: string
+  /** Project time, milliseconds. */
+  readonly time: number
+  readonly inputs: TensorMap
+  /** Names of the outputs wanted. */
+  readonly fetch: readonly string[]
+  readonly probe: boolean
+}
+
+export interface TensorPrediction {
+  readonly model: string
+  readonly version: string
+  readonly outputs: TensorMap
+  readonly metrics: VersionMetrics
+}
+
+interface TensorJob extends BatchJob {
+  readonly served: Served
+  readonly request: TensorRequest
+  readonly alias: string
+  readonly role: 'champion' | 'shadow'
+  /** Of each batch that held rows of this job, in order. */
+  readonly parts: TensorMap[]
+  written: number
+}
+
+interface Compiled {
+  readonly batcher: Batcher<TensorJob>
+  readonly metrics: VersionMetrics
+}
+
+/**
+ * The way of a request whose tensors are the model's own: check, run, journal, answer; then the shadows. Requests to a model that takes rows go together along
+ * the first axis; whether another model's first axis is a batch nobody says, so its requests are run one by one.
+ */
+export class TensorPlane {
+  readonly #journal: Journal
+  readonly #metrics: ServingMetrics
+  readonly #log: Logger
+  readonly #lines = new LineBuffer()
+  readonly #compiled = new WeakMap<LoadedModel, Compiled>()
+  #alone = 0
+
+  constructor(journal: Journal, metrics: ServingMetrics, log: Logger) {
+    this.#journal = journal
+    this.#metrics = metrics
+    this.#log = log
+  }
+
+  /**
+   * Resolves after the prediction is in the journal. INPUT_INVALID names the input that does not fit; OVERLOADED when too many requests wait; PREDICTION_FAILED
+   * with the runtime's words; DISK_FULL or JOURNAL_FAILED when the journal could not take it.
+   */
+  async infer(served: Served, target: Target, request: TensorRequest): Promise<TensorPrediction> {
+    const { model } = target
+    const rows = rowsOf(request)
+    if (rows > served.limits.maxRows) throw new MillraceError('BODY_TOO_LARGE', `the request has ${rows} rows; ${served.name} takes ${served.limits.maxRows} at most`)
+    if (served.waiting >= served.limits.maxQueue) throw new MillraceError('OVERLOADED', `${served.waiting} requests are waiting for ${served.name}; try again`)
+    check(model, request)
+    const shadows = served.shadows.filter((shadow) => shadow.alias !== target.alias)
+    for (const one of [target, ...shadows]) one.model.acquire()
+    served.waiting++
+    try {
+      const outputs = await this.#run(served, target, request, 'champion')
+      const { metrics } = this.#compile(model, served.limits.maxBatchRows)
+      metrics.succeeded++
+      metrics.rows += rows
+      if (shadows.length > 0) void this.#shadow(served, shadows, request)
+      return { model: model.name, version: model.version, outputs, metrics }
+    } finally {
+      served.waiting--
+      for (const one of [target, ...shadows]) one.model.release()
+    }
+  }
+
+  async #shadow(served: Served, shadows: readonly Target[], request: TensorRequest): Promise<void> {
+    served.shadowing++
+    for (const { model } of shadows) model.acquire()
+    for (const target of shadows) {
+      try {
+        if (served.shadowing > served.limits.maxQueue) throw new MillraceError('OVERLOADED', 'too many requests are waiting for the shadows')
+        check(target.model, request)
+        await this.#run(served, target, request, 'shadow')
+        this.#compile(target.model, served.limits.maxBatchRows).metrics.shadowRows += rowsOf(request)
+      } catch (error) {
+        this.#metrics.shadowFailed(served.name, target.alias)
+        this.#log.debug({ model: served.name, alias: target.alias, request_id: request.id, reason: errorMessage(error) }, 'a shadow could not predict')
+      } finally {
+        target.model.release()
+      }
+    }
+    served.shadowing--
+  }
+
+  #run(served: Served, { model, alias }: Target, request: TensorRequest, role: TensorJob['role']): Promise<TensorMap> {
+    const batchable = model.rows !== null && model.rows.batch > 1
+    return new Promise((resolve, reject) => {
+      const job: TensorJob = {
+        rows: batchable ? rowsOf(request) : 1,
+        key: batchable ? request.fetch.join('\n') : String(this.#alone++),
+        served,
+        request,
+        alias,
+        role,
+        parts: [],
+        written: 0,
+        settle: (error) => (error ? reject(error) : resolve(assembled(job))),
+      }
+      if (job.rows === 0) reject(new MillraceError('INPUT_INVALID', 'the tensors have no rows'))
+      else this.#compile(model, served.limits.maxBatchRows).batcher.submit(job)
+    })
+  }
+
+  #compile(model: LoadedModel, maxRows: number): Compiled {
+    const known = this.#compiled.get(model)
+    if (known) return known
+    const metrics = this.#metrics.version(model.name, model.version)
+    const made: Compiled = {
+      metrics,
+      batcher: new Batcher<TensorJob>({
+        maxRows: Math.min(maxRows, model.rows?.batch ?? 1),
+        run: (slices, rows) => {
+          metrics.batch.observe(rows)
+          return runBatch(model, slices)
+        },
+        commit: (slices) => this.#commit(model, slices),
+      }),
+    }
+    this.#compiled.set(model, made)
+    return made
+  }
+
+  /** A request is written once, with its last rows. */
+  #commit(model: LoadedModel, slices: readonly Slice<TensorJob>[]): Promise<void> | undefined {
+    this.#lines.clear()
+    for (const { job, from, to } of slices) {
+      job.written += to - from
+      if (job.written < job.rows) continue
+      const { request, alias, role } = job
+      const { id, time, probe } = request
+      const inputs = role === 'champion' ? { inputs: request.inputs } : {}
+      this.#lines.add(tensorLine({ id, model: model.name, version: model.version, alias, role, time, ...inputs, outputs: assembled(job), probe }))
+      if (role === 'champion') job.served.predictions += rowsOf(request)
+    }
+    this.#journal.append(this.#lines.view())
+    return this.#journal.settled()
+  }
+}
+
+function check(model: LoadedModel, { inputs }: TensorRequest): void {
+  if (!model.tensors) throw new MillraceError('INPUT_INVALID', `${model.name} takes rows, not tensors of its own`)
+  checkInputs(model.tensors, inputs)
+  const sizes = model.rows ? new Set([...inputs.values()].map(({ shape }) => shape[0])) : new Set()
+  if (sizes.size > 1) throw new MillraceError('INPUT_INVALID', `the inputs have ${[...sizes].join(' and ')} rows, expected as many each`)
+}
+
+/** Runs the rows of all slices at once and gives each job its own. */
+async function runBatch(model: LoadedModel, slices: readonly Slice<TensorJob>[]): Promise<void> {
+  const [first] = slices
+  if (!first) return
+  const { fetch, inputs } = first.job.request
+  const whole = slices.length === 1 && first.from === 0 && first.to === first.job.rows
+  if (whole) {
+    first.job.parts.push(await model.infer(inputs, fetch))
+    return
+  }
+  const together = new Map([...inputs.keys()].map((name) => [name, concatenate(slices.map(({ job, from, to }) => slice(valueOf(job.request.inputs, name), from, to)))]))
+  const outputs = await model.infer(together, fetch)
+  const rows = slices.reduce((sum, { from, to }) => sum + to - from, 0)
+  for (const [name, { shape }] of outputs) {
+    if (shape[0] !== rows) throw new MillraceError('PREDICTION_FAILED', `output ${name} has shape [${shape.join(', ')}] for ${rows} rows`)
+  }
+  let at = 0
+  for (const { job, from, to } of slices) {
+    const start = at
+    at += to - from
+    job.parts.push(new Map([...outputs].map(([name, value]) => [name, slice(value, start, at)])))
+  }
+}
+
+function assembled({ parts, request }: TensorJob): TensorMap {
+  const [only] = parts
+  if (only && parts.length === 1) return only
+  return new Map(request.fetch.map((name) => [name, concatenate(parts.map((part) => valueOf(part, name)))]))
+}
+
+function valueOf(tensors: TensorMap, name: string) {
+  const value = tensors.get(name)
+  if (value) return value
+  throw new MillraceError('PREDICTION_FAILED', `there is no tensor ${name}`)
+}
+
+function rowsOf({ inputs }: TensorRequest): number {
+  for (const { shape } of inputs.values()) return shape[0] ?? 1
+  return 1
+}

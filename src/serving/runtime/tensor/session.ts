@@ -1,0 +1,67 @@
+import { statSync } from 'node:fs'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { MillraceError, errnoCode, errorMessage } from '../../../platform/errors/index.ts'
+import { onnxRuntime } from '../onnx.ts'
+import { datatypeOfOnnx, fixedType } from './datatypes.ts'
+import { type TensorSpec, checkShape, inputSpec, outputSpec } from './spec.ts'
+import type { TensorValue } from './value.ts'
+
+/** A model as the tensors that it takes and gives. */
+export interface TensorInterface {
+  readonly inputs: readonly TensorSpec[]
+  readonly outputs: readonly TensorSpec[]
+}
+
+export type TensorMap = ReadonlyMap<string, TensorValue>
+
+/** MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run. */
+export async function openSession(file: string): Promise<InferenceSession> {
+  try {
+    if (statSync(file).size === 0) throw new MillraceError('MODEL_INVALID', `${file.split('/').at(-1)} is empty`)
+    const { InferenceSession: Session } = await onnxRuntime()
+    return await Session.create(file, { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3 })
+  } catch (error) {
+    if (error instanceof MillraceError) throw error
+    const name = file.split('/').at(-1)
+    const message = errnoCode(error) === 'ENOENT' ? `the version has no file ${name}, and only ONNX models are served` : `${name} is not a model that ONNX Runtime can load: ${errorMessage(error)}`
+    throw new MillraceError('MODEL_INVALID', message, { cause: error })
+  }
+}
+
+export function interfaceOf(session: InferenceSession): TensorInterface {
+  const outputs = session.outputMetadata.map(outputSpec).filter((spec) => spec !== null)
+  if (outputs.length === 0) throw new MillraceError('MODEL_INVALID', 'the model has no output that is a tensor')
+  return { inputs: session.inputMetadata.map(inputSpec), outputs }
+}
+
+/** Refuses what the model does not take: INPUT_INVALID names the input. */
+export function checkInputs({ inputs }: TensorInterface, given: TensorMap): void {
+  for (const spec of inputs) {
+    const value = given.get(spec.name)
+    if (!value) throw new MillraceError('INPUT_INVALID', `input ${spec.name} is missing; the model takes ${inputs.map(({ name }) => name).join(', ')}`)
+    checkShape(spec, value)
+  }
+}
+
+/** Runs the model once. PREDICTION_FAILED with the runtime's own words. */
+export async function runSession(session: InferenceSession, given: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
+  const { Tensor: Made } = await onnxRuntime()
+  const feeds: Record<string, Tensor> = {}
+  for (const [name, { datatype, shape, data }] of given) {
+    const type = fixedType(datatype)
+    feeds[name] = new Made(type?.onnx ?? 'string', data as Tensor.DataType, shape)
+  }
+  let results: InferenceSession.OnnxValueMapType
+  try {
+    results = await session.run(feeds, fetch)
+  } catch (error) {
+    throw new MillraceError('PREDICTION_FAILED', `the model cannot run on this input: ${errorMessage(error)}`, { cause: error })
+  }
+  return new Map(fetch.map((name) => [name, valueOf(name, results[name])]))
+}
+
+function valueOf(name: string, result: InferenceSession.OnnxValueMapType[string] | undefined): TensorValue {
+  const datatype = result === undefined ? undefined : datatypeOfOnnx(result.type)
+  if (result === undefined || datatype === undefined) throw new MillraceError('PREDICTION_FAILED', `the model gave no tensor ${name}`)
+  return { datatype, shape: result.dims, data: result.data as TensorValue['data'] }
+}
