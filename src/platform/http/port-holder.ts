@@ -1,4 +1,5 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
+import { basename } from 'node:path'
 
 /** Who listens on a TCP port of this machine, as `name (pid N)`, where the system tells: Linux, for processes that this user may look at. */
 export async function portHolder(port: number): Promise<string | undefined> {
@@ -16,10 +17,16 @@ export async function portHolder(port: number): Promise<string | undefined> {
     if (!/^\d+$/.test(pid)) continue
     for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
       const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')
-      if (inodes.has(target)) return `${(await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'a process')).trim()} (pid ${pid})`
+      if (inodes.has(target)) return `${await programOf(pid)} (pid ${pid})`
     }
   }
   return undefined
+}
+
+/** Not its `comm`: Node calls its main thread MainThread. */
+async function programOf(pid: string): Promise<string> {
+  const [program = ''] = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+  return basename(program) || 'a process'
 }
 
 /** TCP_LISTEN in the kernel's include/net/tcp_states.h. */

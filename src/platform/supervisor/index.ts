@@ -168,7 +168,10 @@ class Supervised {
   /** Once: a start that fails stops what runs, and so does whoever asked for the start. */
   stop(): Promise<void> {
     this.#stopping = true
-    this.#stopped ??= this.#kill().then(() => this.#set('stopped'))
+    this.#stopped ??= this.#kill().then(() => {
+      // One that never ran, or was given up, has not been stopped.
+      if (this.#state !== 'waiting' && this.#state !== 'failed') this.#set('stopped')
+    })
     return this.#stopped
   }
 

@@ -81,7 +81,8 @@ test('a service that never answers is given up with what it said, and the others
   await assert.rejects(fetch(good.healthUrl))
   assert.ok(existsSync(join(folder, 'logs', 'bad.log')))
   await supervisor.stop()
-  assert.deepEqual(stops, ['bad', 'good'])
+  assert.deepEqual(stops, ['good'])
+  assert.deepEqual(supervisor.status().map(({ state }) => state), ['stopped', 'failed'])
 })
 
 test('a stranger that answers at a service’s address is not taken for the service', async () => {
