@@ -8,6 +8,9 @@ export interface Place {
   readonly offset: number
 }
 
+/** What many write beside `logicalType`, where other schema languages have it. */
+const OPTIONS: ReadonlySet<string> = new Set(['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'minLength', 'maxLength', 'pattern', 'format', 'timezone'])
+
 /**
  * The entries of one mapping. Each reader reports what is malformed and answers undefined for it, so that reading goes on; `finish`
  * reports every key that nobody asked for: nothing in a contract is passed over in silence.
@@ -152,7 +155,8 @@ export class Fields {
       if (this.#known.has(key)) continue
       const near = [...this.#known].find((known) => known.toLowerCase() === key.toLowerCase())
       const offset = isScalar(pair.key) ? (pair.key.range?.[0] ?? this.offset) : this.offset
-      this.#problems.error(offset, this.keyPath(key), `is not a key of the standard here${near === undefined ? '' : `; did you mean ${near}?`}`)
+      const hint = near !== undefined ? `; did you mean ${near}?` : this.#known.has('logicalTypeOptions') && OPTIONS.has(key) ? '; it belongs inside logicalTypeOptions' : ''
+      this.#problems.error(offset, this.keyPath(key), `is not a key of the standard here${hint}`)
     }
   }
 

@@ -89,6 +89,7 @@ describe('a malformed contract', () => {
     ['another version of the standard', `${HEAD}schema: []`.replace('v3.1.0', 'v2.2.2'), 'c.yaml:1:13: apiVersion: expected one of v3.1.0, v3.0.2, v3.0.1, v3.0.0; found "v2.2.2"'],
     ['an unknown type', withColumn('logicalType: int'), 'c.yaml:10:22: schema[0].properties[0].logicalType: expected one of string, date, timestamp, time, number, integer, object, array, boolean; found "int"'],
     ['text for a bound', withColumn('logicalType: integer\nlogicalTypeOptions: { minimum: "1" }'), 'c.yaml:11:40: schema[0].properties[0].logicalTypeOptions.minimum: expected a number, found "1"'],
+    ['an option outside of its place', withColumn('logicalType: integer\nminimum: 1'), 'c.yaml:11:9: schema[0].properties[0].minimum: is not a key of the standard here; it belongs inside logicalTypeOptions'],
     ['an option of another type', withColumn('logicalType: integer\nlogicalTypeOptions: { minLength: 1 }'), 'c.yaml:11:31: schema[0].properties[0].logicalTypeOptions.minLength: is not a key of the standard here'],
     ['options without a type', withColumn('logicalTypeOptions: { minLength: 1 }'), 'c.yaml:10:29: schema[0].properties[0].logicalTypeOptions: needs a logicalType beside it'],
     ['bounds that nothing can meet', withColumn('logicalType: number\nlogicalTypeOptions: { minimum: 3, maximum: 2 }'), 'c.yaml:11:29: schema[0].properties[0].logicalTypeOptions: the least value 3 is above the greatest 2'],
