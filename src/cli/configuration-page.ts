@@ -33,7 +33,10 @@ others. Give a model one of each at most.
 |---|---|
 | \`MLFLOW_TRACKING_URI\` | tracking service of \`millrace track\`, as for MLflow's clients; otherwise that of millrace.yaml |
 | \`MILLRACE_LOG_LEVEL\` | least level that services log: \`trace\`, \`debug\`, \`info\` (default), \`warn\`, \`error\`, \`fatal\` |
-| \`NODE_COMPILE_CACHE\` | folder for compiled modules, which makes services start sooner; default \`compile-cache\` in the state folder |
+| \`MILLRACE_ACTOR\` | who moves aliases and changes models with \`millrace models\`; otherwise the user of this machine |
+| \`NODE_COMPILE_CACHE\` | folder for compiled modules, which makes every start cheaper; default \`millrace/compiled\` in the user's cache folder (\`XDG_CACHE_HOME\`) |
+
+A variable \`MILLRACE_…\` that is in neither table is told on standard error, with the nearest that there is.
 
 A stage of an execution finds \`MLFLOW_TRACKING_URI\`, \`MILLRACE_STORAGE_FOLDER\` and \`MILLRACE_EXECUTION_ID\` set.
 

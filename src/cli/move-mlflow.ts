@@ -1,6 +1,6 @@
 import { MillraceError } from '../platform/errors/index.ts'
-import { serviceUrl } from '../platform/config/index.ts'
 import { type Moved, type Place, exportMlflow, importMlflow, number, size } from '../training/transfer/copy/index.ts'
+import { reach } from './connect.ts'
 import { loadProject } from './project.ts'
 
 interface MoveCommand {
@@ -19,14 +19,14 @@ export interface ExportCommand extends MoveCommand {
 }
 
 export async function importFrom(source: string, { into, artifacts, ...options }: ImportCommand): Promise<void> {
-  const to = into ?? serviceUrl(loadProject().config, 'tracking')
-  const moved = await importMlflow({ from: mlflowServer(source), to: { url: to }, ...(artifacts === undefined ? {} : { artifacts }), ...settings(options) })
+  const to = into === undefined ? reach(loadProject(), 'tracking') : { url: into }
+  const moved = await importMlflow({ from: mlflowServer(source), to, ...(artifacts === undefined ? {} : { artifacts }), ...settings(options) })
   show(moved, options)
 }
 
 export async function exportTo(target: string, { from, ...options }: ExportCommand): Promise<void> {
-  const source = from ?? serviceUrl(loadProject().config, 'tracking')
-  show(await exportMlflow({ from: { url: source }, to: mlflowServer(target), ...settings(options) }), options)
+  const source = from === undefined ? reach(loadProject(), 'tracking') : { url: from }
+  show(await exportMlflow({ from: source, to: mlflowServer(target), ...settings(options) }), options)
 }
 
 /** As MLflow's own client takes them. */
