@@ -48,7 +48,7 @@ export interface ParsedRows extends Identified {
 export interface ParsedTensors extends Identified {
   readonly tensors: TensorMap
   readonly fetch: readonly string[]
-  readonly present: (prediction: TensorPrediction, requestId: string) => string | BinaryAnswer
+  readonly present: (prediction: Pick<TensorPrediction, 'model' | 'version' | 'outputs'>, requestId: string) => string | BinaryAnswer
 }
 
 export type ParsedBody = ParsedRows | ParsedTensors

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import * as fc from 'fast-check'
+import { type TestService, startForTest } from '../../platform/service/testing.ts'
+import { servingService } from '../index.ts'
+import { FIXTURES, type Registry, ready, startRegistry, testConfig } from '../testing.ts'
+
+const MODELS = ['pixels', 'plain'] as const
+
+describe('models asked by their own tensors', () => {
+  let folder: string
+  const registries: Registry[] = []
+  const services = new Map<string, TestService>()
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tensors-'))
+    for (const model of MODELS) {
+      const registry = await startRegistry(join(folder, `registry-${model}`), model)
+      registries.push(registry)
+      registry.add('1', join(FIXTURES, model))
+      registry.move('champion', '1')
+      registry.move('challenger', '1')
+      const yaml = `deployments: [{model: ${model}, shadow: [challenger], batch: {max_rows: 8}}]`
+      const service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml }), { projectFolder: join(folder, model) })
+      services.set(model, service)
+      await ready(service.url)
+    }
+  })
+
+  after(async () => {
+    for (const service of services.values()) await service.stop()
+    for (const registry of registries) await registry.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const url = (model: string) => services.get(model)?.url ?? ''
+  const infer = async (model: string, body: object) => {
+    const response = await fetch(`${url(model)}/v2/models/${model}/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    return { status: response.status, body: JSON.parse(await response.text()) }
+  }
+  const ones = (rows: number) => ({ name: 'x', datatype: 'FP32', shape: [rows, 3, 2, 2], data: Array.from({ length: rows * 12 }, (_, i) => i) })
+
+  test('a model of four dimensions answers with its own outputs, and says what it takes', async () => {
+    const { status, body } = await infer('pixels', { id: 'cat', inputs: [ones(2)] })
+    assert.equal(status, 200, JSON.stringify(body))
+    assert.deepEqual(body, {
+      model_name: 'pixels',
+      model_version: '1',
+      id: 'cat',
+      outputs: [
+        { name: 'total', shape: [2], datatype: 'FP32', data: [66, 210] },
+        { name: 'shape', shape: [4], datatype: 'INT64', data: [2, 3, 2, 2] },
+      ],
+    })
+    const metadata = JSON.parse(await (await fetch(`${url('pixels')}/v2/models/pixels`)).text())
+    assert.deepEqual(metadata.inputs, [{ name: 'x', datatype: 'FP32', shape: [-1, 3, 2, 2] }])
+    assert.deepEqual(metadata.outputs.map(({ name }: { name: string }) => name), ['total', 'shape'])
+  })
+
+  test('requests that come together to a model whose first axis nobody named a batch are run one by one', async () => {
+    const answers = await Promise.all([1, 2, 3].map((rows) => infer('pixels', { inputs: [ones(rows)], outputs: [{ name: 'shape' }] })))
+    assert.deepEqual(answers.map(({ body }) => body.outputs[0].data), [[1, 3, 2, 2], [2, 3, 2, 2], [3, 3, 2, 2]])
+  })
+
+  const BAD: readonly [string, string, object, number, RegExp][] = [
+    ['another shape', 'pixels', { ...ones(1), shape: [1, 12] }, 400, /input x has shape \[1, 12\], the model takes \[-1, 3, 2, 2\]/],
+    ['text for numbers', 'pixels', { name: 'x', datatype: 'BYTES', shape: [1, 3, 2, 2], data: Array.from({ length: 12 }, () => 'a') }, 400, /expected FP32/],
+    ['an input that the model has not', 'pixels', { ...ones(1), name: 'y' }, 400, /inputs\[0\] \(y\): the model takes x/],
+    ['a missing input', 'plain', { name: 'a', datatype: 'FP32', shape: [1, 1], data: [1] }, 400, /input b is missing; the model takes a, b/],
+  ]
+  for (const [name, model, input, status, message] of BAD) {
+    test(`${name}: ${status}, and says so`, async () => {
+      const answer = await infer(model, { inputs: [input] })
+      assert.equal(answer.status, status)
+      assert.match(answer.body.error, message)
+    })
+  }
+
+  test('rows are refused with the reason', async () => {
+    const response = await fetch(`${url('pixels')}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"instances": [[1]]}' })
+    assert.equal(response.status, 400)
+    assert.match(await response.text(), /pixels takes tensors only.*shape/)
+  })
+
+  test('what was asked and answered is in the journal, the shadow’s answer beside it', async () => {
+    const start = Number((await fetch(`${url('pixels')}/journal`)).headers.get('x-millrace-journal-head'))
+    await infer('pixels', { inputs: [ones(1)], outputs: [{ name: 'total' }] })
+    const read = async () => (await (await fetch(`${url('pixels')}/journal?after=${start}`)).text()).trimEnd().split('\n').map((line) => JSON.parse(line))
+    let lines = await read()
+    while (lines.length < 2) lines = await read()
+    const outputs = { total: { datatype: 'FP32', shape: [1], data: [66] } }
+    assert.deepEqual([lines[0].role, lines[0].tensors], ['champion', { inputs: { x: { datatype: 'FP32', shape: [1, 3, 2, 2], data: ones(1).data } }, outputs }])
+    assert.deepEqual([lines[1].role, lines[1].alias, lines[1].tensors], ['shadow', 'challenger', { outputs }])
+  })
+
+  test('of a tensor with many elements the journal keeps the shape', async () => {
+    const start = Number((await fetch(`${url('pixels')}/journal`)).headers.get('x-millrace-journal-head'))
+    await infer('pixels', { inputs: [ones(100)] })
+    const [first = ''] = (await (await fetch(`${url('pixels')}/journal?after=${start}`)).text()).split('\n')
+    assert.deepEqual(JSON.parse(first).tensors.inputs, { x: { datatype: 'FP32', shape: [100, 3, 2, 2] } })
+  })
+
+  test('a model that takes rows too answers hundreds of requests of mixed sizes at once, each with its own', async () => {
+    const sizes = fc.sample(fc.integer({ min: 1, max: 20 }), { numRuns: 300, seed: 7 })
+    const answers = await Promise.all(
+      sizes.map((rows, i) =>
+        infer('plain', {
+          inputs: [
+            { name: 'a', datatype: 'FP64', shape: [rows, 1], data: Array.from({ length: rows }, (_, row) => i + row) },
+            { name: 'b', datatype: 'INT32', shape: [rows], data: Array.from({ length: rows }, () => i) },
+          ],
+        }),
+      ),
+    )
+    for (const [i, { body }] of answers.entries()) {
+      const rows = sizes[i] ?? 0
+      assert.deepEqual(body.outputs, [{ name: 'prediction', shape: [rows, 1], datatype: 'FP32', data: Array.from({ length: rows }, (_, row) => 2 * (i + row) + i) }])
+    }
+  })
+})
