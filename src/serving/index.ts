@@ -18,10 +18,10 @@ import type { AskFeatures, LookupObserver } from './runtime/lookup.ts'
 import { ServingMetrics } from './runtime/metrics.ts'
 import { DataPlane } from './runtime/plane.ts'
 
-/** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
 /** Bytes of one request. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
 const LARGEST_PREDICTION = 2 * 1024 * 1024
 
+/** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
 export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
 
 const DRAIN_MS = 10_000
