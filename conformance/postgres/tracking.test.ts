@@ -2,11 +2,16 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createTransport } from '../../sdk/http.ts'
 import { trackingClient } from '../../sdk/tracking.ts'
+import { GOVERNED, governanceStories } from '../../src/training/registry/governance-stories.ts'
 import { registryStories } from '../../src/training/registry/stories.ts'
 import { eventsAfter, withService } from '../../src/training/testing.ts'
+import { datasetStories } from '../../src/training/tracking/datasets/stories.ts'
 import { experimentStories } from '../../src/training/tracking/experiments/stories.ts'
 import { loggedModelStories } from '../../src/training/tracking/logged-models/stories.ts'
+import { metricSampleStories } from '../../src/training/tracking/metric-samples/stories.ts'
 import { runStories } from '../../src/training/tracking/runs/stories.ts'
+import { traceStories } from '../../src/training/tracking/traces/stories.ts'
+import { webhookStories } from '../../src/training/tracking/webhooks/stories.ts'
 import { summaryStories } from '../../src/training/tracking/summaries/stories.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
 
@@ -16,14 +21,19 @@ before(async () => {
 })
 after(() => server?.stop())
 
-const onPostgres = (database: string) =>
-  withService(() => `project: test\nstorage: {database: "${server?.createDatabase(database) ?? ''}"}\n`)
+const onPostgres = (database: string, more = '') =>
+  withService(() => `project: test\nstorage: {database: "${server?.createDatabase(database) ?? ''}"}\n${more}`)
 
 describe('experiments on PostgreSQL', () => experimentStories(onPostgres('experiments')))
 describe('runs on PostgreSQL', () => runStories(onPostgres('runs')))
 describe('summaries of runs on PostgreSQL', () => summaryStories(onPostgres('summaries')))
+describe('data sets on PostgreSQL', () => datasetStories(onPostgres('datasets')))
+describe('sampled metrics on PostgreSQL', () => metricSampleStories(onPostgres('metric_samples')))
+describe('traces on PostgreSQL', () => traceStories(onPostgres('traces')))
+describe('webhooks on PostgreSQL', () => webhookStories(onPostgres('webhooks')))
 describe('logged models on PostgreSQL', () => loggedModelStories(onPostgres('logged_models')))
 describe('the registry on PostgreSQL', () => registryStories(onPostgres('registry')))
+describe('seals, gates, permissions and rollback on PostgreSQL', () => governanceStories(onPostgres('governance', GOVERNED)))
 
 describe('writers at once on PostgreSQL', () => {
   const service = onPostgres('writers')

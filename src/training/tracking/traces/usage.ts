@@ -19,7 +19,7 @@ export function tokensOf(nodes: readonly Node[]): Readonly<Record<string, number
   const byId = new Map(nodes.map((node) => [node.span_id, node]))
   const used = new Map(nodes.flatMap((node) => (usageOf(node.attributes) === undefined ? [] : [[node.span_id, usageOf(node.attributes) ?? {}] as const])))
   const below = (node: Node): boolean => {
-    const seen = new Set<string>()
+    const seen = new Set([node.span_id])
     for (let parent = node.parent_id; parent !== null && !seen.has(parent); parent = byId.get(parent)?.parent_id ?? null) {
       if (used.has(parent)) return true
       seen.add(parent)
