@@ -8,14 +8,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { ApiError, createTransport } from '../../sdk/http.ts'
 import { monitorClient } from '../../sdk/monitor.ts'
+import { servingClient } from '../../sdk/serving.ts'
 import { trackingClient } from '../../sdk/tracking.ts'
+import { pipelinesService } from '../../src/data/pipeline/executions/index.ts'
 import { featuresService } from '../../src/data/features/index.ts'
-import { projectConfigSchema } from '../../src/domain/config.ts'
+import { type ProjectConfig, projectConfigSchema } from '../../src/domain/config.ts'
 import { gatewayService } from '../../src/gateway/index.ts'
 import { monitorService } from '../../src/monitoring/index.ts'
 import { parseConfig } from '../../src/platform/config/index.ts'
+import { MillraceError } from '../../src/platform/errors/index.ts'
 import { type RunningService, runService } from '../../src/platform/service/index.ts'
 import { servingService } from '../../src/serving/index.ts'
+import { FIXTURES, ROW, type Registry, ready, startRegistry } from '../../src/serving/testing.ts'
 import { trackingService } from '../../src/training/index.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
 
@@ -23,7 +27,9 @@ const PASSWORD = 'not-to-be-told'
 
 let server: PostgresServer
 let folder: string
+let registry: Registry
 let log = ''
+let config: ProjectConfig
 const urls = new Map<string, string>()
 const running: RunningService[] = []
 
@@ -32,13 +38,18 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-outage-'))
   const database = new URL(server.url)
   database.password = PASSWORD
+  registry = await startRegistry(join(folder, 'registry'))
+  registry.add('1', join(FIXTURES, 'one'))
+  registry.move('champion', '1')
   const nobody = '{url: "http://127.0.0.1:9"}'
+  const models = `{url: '${registry.url}'}`
   const yaml = `project: outage
 storage: {database: "${database.href}"}
-services: {tracking: ${nobody}, features: ${nobody}, serving: ${nobody}, monitor: ${nobody}, pipelines: ${nobody}, gateway: ${nobody}}
-monitors: [{model: m}]
+services: {tracking: ${models}, features: ${nobody}, serving: ${nobody}, monitor: ${nobody}, pipelines: ${nobody}, gateway: ${models}}
+deployments: [{model: delay}]
+monitors: [{model: delay}]
 `
-  const config = parseConfig(projectConfigSchema, yaml, 'millrace.yaml', {})
+  config = parseConfig(projectConfigSchema, yaml, 'millrace.yaml', {})
   const lines = new PassThrough()
   lines.on('data', (part: Buffer) => (log += part.toString()))
   const options = { projectFolder: folder, port: 0, log: pino({ level: 'trace' }, lines) }
@@ -47,19 +58,23 @@ monitors: [{model: m}]
   running.push(await runService(servingService, config, options))
   running.push(await runService(monitorService, config, options))
   running.push(await runService(gatewayService, config, options))
+  running.push(await runService(pipelinesService, config, options))
   for (const { name, port } of running) urls.set(name, `http://127.0.0.1:${port}`)
+  await ready(at('serving'))
 })
 after(async () => {
   for (const service of running) await service.stop()
+  await registry.close()
   await server.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
 const at = (name: string): string => urls.get(name) ?? ''
 
-test('while PostgreSQL is down every service says so, by its address and without a password; when it is back, all go on without a restart', async (t) => {
+test('while PostgreSQL is down every service says so, by its address and without a password, and predictions go on; when it is back, all do, without a restart', async (t) => {
   const tracking = trackingClient(createTransport(at('tracking')))
   const monitor = monitorClient(createTransport(at('monitor')))
+  const serving = servingClient(createTransport(at('serving')))
   const { info } = await tracking.createRun('0')
   await tracking.logMetrics(info.run_id, [{ key: 'before', value: 1, step: 0 }])
   await monitor.sendLabels([{ request_id: 'before', label: 1 }])
@@ -68,7 +83,7 @@ test('while PostgreSQL is down every service says so, by its address and without
   const { host } = new URL(server.url)
   const says = new RegExp(`^PostgreSQL at ${host}, database millrace, does not answer: `)
   // At first of connections that broke, then of new ones that are refused.
-  for (const round of ['at once', 'later']) {
+  for (const round of ['at-once', 'later']) {
     for (const { name } of running) {
       await t.test(`${name}, asked ${round}`, async () => {
         const response = await fetch(`${at(name)}/-/outbox`)
@@ -85,7 +100,7 @@ test('while PostgreSQL is down every service says so, by its address and without
     }
     await assert.rejects(tracking.createRun('0'), refused)
     await assert.rejects(monitor.sendLabels([{ request_id: 'meanwhile', label: 1 }]), refused)
-    assert.equal((await fetch(`${at('serving')}/v2/health/live`)).status, 200)
+    assert.equal((await serving.predict('delay', [ROW], { requestId: round })).version, '1')
   }
 
   await server.resume()
@@ -94,16 +109,17 @@ test('while PostgreSQL is down every service says so, by its address and without
   assert.deepEqual((await tracking.getRun(info.run_id)).data.metrics.map(({ key, value }) => [key, value]).sort(), [['after', 2], ['before', 1]])
   assert.equal((await monitor.sendLabels([{ request_id: 'before', label: 1 }, { request_id: 'after', label: 0 }])).duplicates, 1)
   assert.equal((await monitor.pendingLabels()).count, 2)
+  assert.deepEqual((await serving.readJournal(0)).records.map(({ id }) => id), ['at-once', 'later'])
 })
 
 test('a server that is stopped again and again under load loses no write that was acknowledged', async () => {
   const tracking = trackingClient(createTransport(at('tracking'), { retryForMs: 30_000 }))
   const { info } = await tracking.createRun('0')
   let step = 0
-  let over = false
+  const end = new AbortController()
   const written: number[] = []
   const writers = Array.from({ length: 4 }, async () => {
-    while (!over) {
+    while (!end.signal.aborted) {
       const mine = step++
       await tracking.logMetrics(info.run_id, [{ key: 'm', value: mine, step: mine }])
       written.push(mine)
@@ -116,10 +132,22 @@ test('a server that is stopped again and again under load loses no write that wa
     await server.resume()
   }
   await sleep(300)
-  over = true
+  end.abort()
   await Promise.all(writers)
   const kept = (await tracking.metricHistory(info.run_id, 'm')).map((point) => point.step)
   assert.deepEqual(kept.toSorted((a, b) => a - b), written.toSorted((a, b) => a - b))
+})
+
+test('a service that is started while PostgreSQL is down ends, and says why', async () => {
+  await server.halt()
+  await assert.rejects(runService(trackingService, config, { projectFolder: folder, port: 0, log: pino({ level: 'silent' }) }), (error: unknown) => {
+    assert.ok(error instanceof MillraceError)
+    assert.deepEqual([error.code, error.exitCode], ['DATABASE_UNAVAILABLE', 69])
+    assert.match(error.message, /^PostgreSQL at 127\.0\.0\.1:\d+, database millrace, does not answer: connect ECONNREFUSED/)
+    assert.equal(error.message.includes(PASSWORD), false)
+    return true
+  })
+  await server.resume()
 })
 
 test('no log line holds the password, and they name the database', () => {

@@ -4,11 +4,11 @@ import type { PostgresCursor, PostgresPoolClient, PostgresQueryResult } from 'ky
 import { databaseOf, nameOutages } from './postgres-outage.ts'
 
 const URL_WITH_PASSWORD = 'postgresql://millrace:s3cret@db.example:5433/loop'
-function failing(error: unknown): PostgresPoolClient {
+function failing(reason: unknown): PostgresPoolClient {
   function query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>
   function query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>
   function query<R>(sql: string | PostgresCursor<R>): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
-    return typeof sql === 'string' ? Promise.reject(error) : sql
+    return typeof sql === 'string' ? Promise.reject(reason) : sql
   }
   return { query, release: () => undefined }
 }
