@@ -146,6 +146,31 @@ def check_copy():
     assert mlflow.artifacts.load_text("models:/copy/1/weights.txt") == "a model"
 
 
+def check_seals():
+    """the files of a registered version stay as they are; the rest of the run, and other models, go on"""
+    import requests
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    with mlflow.start_run() as run:
+        mlflow.log_text("a model", "model/weights.txt")
+        mlflow.log_text("artifact_path: model\nflavors: {}\n", "model/MLmodel")
+        mlflow.register_model(f"runs:/{run.info.run_id}/model", "sealed")
+        try:
+            mlflow.log_text("another", "model/weights.txt")
+            raise AssertionError("the file of a registered version was overwritten")
+        except requests.HTTPError as error:
+            assert error.response.status_code == 403 and "sealed" in error.response.text, error.response.text
+        mlflow.log_text("a plot", "plot.txt")
+        first = mlflow.sklearn.log_model(model, name="classifier", registered_model_name="sealed")
+        second = mlflow.sklearn.log_model(model, name="classifier", registered_model_name="sealed")
+        mlflow.log_metric("auc", 1.0)
+    assert [int(v.version) for v in client.search_model_versions("name = 'sealed'", order_by=["version_number ASC"])] == [1, 2, 3]
+    assert first.model_id != second.model_id
+    assert list(mlflow.sklearn.load_model("models:/sealed/3").predict([[0.0], [1.0]])) == [0, 1]
+    assert mlflow.artifacts.load_text("models:/sealed/1/weights.txt") == "a model"
+
+
 def check_prompts():
     """prompts are kept apart from models"""
     mlflow.genai.register_prompt("greeting", "Hello {{name}}", commit_message="first")
