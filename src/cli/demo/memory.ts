@@ -1,4 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs'
+import { ENTRY } from '../../platform/entry.ts'
 import { errnoCode } from '../../platform/errors/index.ts'
 
 export interface MemoryPeak {
@@ -57,7 +58,7 @@ function treeMemory(root: number): MemoryPeak | undefined {
 /** `serve tracking` of a command line of ours; the program's name of any other. */
 function nameOf(commandLine: string): string {
   const [program = '', ...args] = commandLine.split('\0')
-  const main = args.findIndex((arg) => /main\.(ts|js)$/.test(arg))
+  const main = args.indexOf(ENTRY)
   return main < 0 ? (program.split('/').at(-1) ?? '') : args.slice(main + 1).filter((arg) => /^[a-z]+$/.test(arg)).slice(0, 2).join(' ')
 }
 

@@ -150,5 +150,5 @@ test('the commands see DVC_STAGE, DVC_ROOT, the given environment and this insta
   const project = temporaryProject({ 'sub/x': '', 'dvc.yaml': 'stages:\n  s:\n    wdir: sub\n    cmd: echo "$DVC_STAGE $DVC_ROOT $EXTRA $(basename $PWD)" > o; command -v millrace >> o\n    outs: [o]\n' })
   await repro(openProject(project.root), { env: { EXTRA: 'more' } })
   assert.equal(read(project, 'sub/o'), `s ${project.root} more sub\n${join(project.tmpDir, 'millrace/bin/millrace')}\n`)
-  assert.match(readFileSync(join(project.tmpDir, 'millrace/bin/millrace'), 'utf8'), /src\/main\.(ts|js)' "\$@"/)
+  assert.match(readFileSync(join(project.tmpDir, 'millrace/bin/millrace'), 'utf8'), /bin\/entry\.mjs' "\$@"/)
 })
