@@ -80,21 +80,31 @@ async function copyFiles({ from, to, progress, note }: Omit<CopyOptions, 'again'
     return
   }
   for await (const { path } of from.files(place)) {
-    const hash = createHash('sha256')
-    let size = 0
-    const body = await from.read(place, path)
-    async function* counted(): AsyncIterable<Uint8Array> {
-      for await (const part of body) {
-        hash.update(part)
-        size += part.length
-        progress.add('bytes', part.length)
-        yield part
-      }
+    let read = await hashing(from, place, path)
+    // Files of a registered version are there already; verifying tells whether they are these.
+    if (!(await to.write(there, path, read.content))) {
+      read = await hashing(from, place, path)
+      for await (const part of read.content) void part
     }
-    await to.write(there, path, counted())
-    summary.addFile(path, size, hash.digest('hex'))
+    const { size, sha256 } = read.result()
+    summary.addFile(path, size, sha256)
+    progress.add('bytes', size)
     progress.add('files')
   }
+}
+
+async function hashing(from: Source, place: FilesOf, path: string) {
+  const hash = createHash('sha256')
+  let size = 0
+  const body = await from.read(place, path)
+  async function* content(): AsyncIterable<Uint8Array> {
+    for await (const part of body) {
+      hash.update(part)
+      size += part.length
+      yield part
+    }
+  }
+  return { content: content(), result: () => ({ size, sha256: hash.digest('hex') }) }
 }
 
 /** A connection that breaks, or a server that is busy: what was begun is done again from its start, which changes nothing that is there already. */

@@ -82,7 +82,8 @@ export interface Target {
   readonly finishRun: (there: There<Run>, mark: Mark) => Promise<void>
   readonly model: (model: CopiedModel, experimentId: string) => Promise<There<LoggedModel>>
   readonly finishModel: (there: There<LoggedModel>, model: CopiedModel, mark: Mark) => Promise<void>
-  readonly write: (place: FilesOf, path: string, content: AsyncIterable<Uint8Array>) => Promise<void>
+  /** false where the file is sealed there and stays as it is; the content may then have been read in part. */
+  readonly write: (place: FilesOf, path: string, content: AsyncIterable<Uint8Array>) => Promise<boolean>
   /** After everything in it: deletes what is deleted. */
   readonly finishExperiment: (experiment: Experiment, experimentId: string) => Promise<void>
   readonly registered: (model: RegisteredModel, versions: AsyncIterable<readonly CopiedVersion[]>) => Promise<void>
