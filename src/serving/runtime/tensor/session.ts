@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { MillraceError, errnoCode, errorMessage } from '../../../platform/errors/index.ts'
 import { onnxRuntime } from '../onnx.ts'
+import { withoutZipMap } from '../zipmap.ts'
 import { datatypeOfOnnx, fixedType } from './datatypes.ts'
 import { type TensorSpec, checkShape, inputSpec, outputSpec } from './spec.ts'
 import type { TensorValue } from './value.ts'
@@ -14,12 +16,19 @@ export interface TensorInterface {
 
 export type TensorMap = ReadonlyMap<string, TensorValue>
 
-/** MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run. */
+const OPTIONS = { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const
+
+/** The ZipMap with which classifiers are exported is taken out. MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run. */
 export async function openSession(file: string): Promise<InferenceSession> {
   try {
     if (statSync(file).size === 0) throw new MillraceError('MODEL_INVALID', `${file.split('/').at(-1)} is empty`)
     const { InferenceSession: Session } = await onnxRuntime()
-    return await Session.create(file, { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3 })
+    const session = await Session.create(file, OPTIONS)
+    if (session.outputMetadata.every((meta) => meta.isTensor)) return session
+    const changed = withoutZipMap(await readFile(file))
+    if (!changed) return session
+    await session.release()
+    return await Session.create(changed, OPTIONS)
   } catch (error) {
     if (error instanceof MillraceError) throw error
     const name = file.split('/').at(-1)
