@@ -55,7 +55,8 @@ export class Seals {
 
   /** Does `work` while nothing changes within `location`. */
   async whileStill<T>(location: string, work: () => Promise<T>): Promise<T> {
-    await this.#free(location)
+    // Looked at and taken in one turn: nothing comes between.
+    for (let held = this.#holder(location); held !== undefined; held = this.#holder(location)) await held
     const done = Promise.withResolvers<void>()
     this.#held.set(location, done.promise)
     try {
@@ -87,18 +88,15 @@ export class Seals {
     await this.refuse(key)
   }
 
-  /** Waits until nobody reads there, and from then on counts as a change. */
+  /** Waits until nobody reads there, and from that turn on counts as a change. */
   async #begin(key: string, ended: Promise<void>): Promise<void> {
-    await this.#free(key)
+    for (let held = this.#holder(key); held !== undefined; held = this.#holder(key)) await held
     this.#changing.set(ended, key)
   }
 
-  async #free(key: string): Promise<void> {
-    for (;;) {
-      const held = [...this.#held].find(([location]) => overlap(location, key))
-      if (held === undefined) return
-      await held[1]
-    }
+  /** Ends when those who read there are done; undefined where nobody does. */
+  #holder(key: string): Promise<void> | undefined {
+    return [...this.#held].find(([location]) => overlap(location, key))?.[1]
   }
 }
 
