@@ -32,6 +32,7 @@ others. Give a model one of each at most.
 | variable | means |
 |---|---|
 | \`MLFLOW_TRACKING_URI\` | tracking service of \`millrace track\`, as for MLflow's clients; otherwise that of millrace.yaml |
+| \`MILLRACE_ACTOR\` | who changes the registry by \`millrace models\`; otherwise the user of the machine |
 | \`MILLRACE_LOG_LEVEL\` | least level that services log: \`trace\`, \`debug\`, \`info\` (default), \`warn\`, \`error\`, \`fatal\` |
 | \`MILLRACE_ACTOR\` | who moves aliases and changes models with \`millrace models\`; otherwise the user of this machine |
 | \`NODE_COMPILE_CACHE\` | folder for compiled modules, which makes every start cheaper; default \`millrace/compiled\` in the user's cache folder (\`XDG_CACHE_HOME\`) |
