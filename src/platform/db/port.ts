@@ -14,6 +14,8 @@ import type { Each } from './statement.ts'
  */
 export interface Database<S> {
   readonly kysely: Kysely<S>
+  /** Reads what is committed, without waiting for writers; writes nothing. What one has just committed is there. */
+  readonly reading: Kysely<S>
   readonly capabilities: DatabaseCapabilities
   transaction<T>(work: (trx: Transaction<S>) => Promise<T>): Promise<T>
   /** See statement.ts. */

@@ -28,6 +28,7 @@ export async function openPostgres<S>(url: string, options: DatabaseOptions): Pr
   }
   return {
     kysely,
+    reading: kysely,
     capabilities,
     transaction: async (work) => {
       for (let attempt = 1; ; attempt++) {

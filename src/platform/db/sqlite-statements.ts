@@ -27,10 +27,6 @@ export class SqliteStatements {
     return rows.length === 1 && first !== undefined ? all(first) : rows.flatMap(all)
   }
 
-  close(): void {
-    this.#connection.close()
-  }
-
   #prepare<Row extends readonly Value[]>(statement: Statement<Row>): Prepared {
     const known = this.#prepared.get(statement)
     if (known !== undefined) return known

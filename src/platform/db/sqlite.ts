@@ -11,13 +11,14 @@ import { backUp } from './backup.ts'
 import { type MigrationHost, migrate, rollBack } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
 import { SqliteStatements } from './sqlite-statements.ts'
-import type { Each } from './statement.ts'
 
 const capabilities: DatabaseCapabilities = { bytesType: 'blob', sharedByProcesses: false, caseSensitiveLike: true, clustered: 'without rowid', byteOrder: 'binary' }
 const PREPARED_STATEMENTS = 500
 /** Bytes: a new database with its log and shared memory. */
 const ROOM_TO_START = 256 * 1024
 const BUSY_TIMEOUT_MS = 10_000
+/** Searches look up many rows all over the file; the writer mostly adds. */
+const READERS_CACHE_KB = 32_000
 /** How long a start waits for another process that migrates. */
 const MIGRATION_WAIT_MS = 600_000
 /** https://www.sqlite.org/rescode.html#busy; the upper bytes say more. */
@@ -27,32 +28,45 @@ const SQLITE_BUSY = 5
 export async function openSqlite<S>(path: string, options: DatabaseOptions): Promise<Database<S>> {
   const connection = connect(path, options)
   const kysely = new Kysely<S>({ dialect: new GenericSqliteDialect(() => executor(connection)) })
-  const writing = new SqliteStatements(connection)
-  let reading: SqliteStatements | undefined
-  const each: Each<S> = async (on, statement, rows) => {
-    if (on.isTransaction) return writing.run(statement, rows)
-    // A database in memory has one connection only, which a transaction may be using.
-    if (path === ':memory:') return kysely.connection().execute(() => Promise.resolve(writing.run(statement, rows)))
-    reading ??= new SqliteStatements(connectToRead(path))
-    return reading.run(statement, rows)
-  }
-  const database: Database<S> = {
-    kysely,
-    capabilities,
-    transaction: (work) => kysely.transaction().execute(work),
-    each,
-    close: async () => {
-      reading?.close()
-      await kysely.destroy()
-    },
-  }
   try {
     await migrate(hostOf(kysely, connection, path), options.migrations)
+    // A database in memory has one connection only.
+    return path === ':memory:' ? overOne(kysely, connection) : overTwo(kysely, connection, connectToRead(path))
   } catch (error) {
-    await database.close()
+    await kysely.destroy()
     throw whenFull(error, path)
   }
-  return database
+}
+
+function overOne<S>(kysely: Kysely<S>, connection: DatabaseSync): Database<S> {
+  const statements = new SqliteStatements(connection)
+  return {
+    kysely,
+    reading: kysely,
+    capabilities,
+    transaction: (work) => kysely.transaction().execute(work),
+    // Outside a transaction it waits for the one that may be using the connection.
+    each: async (on, statement, rows) => (on.isTransaction ? statements.run(statement, rows) : kysely.connection().execute(async () => statements.run(statement, rows))),
+    close: () => kysely.destroy(),
+  }
+}
+
+/** Readers have a connection of their own: they see what is committed, whatever the writer is at. */
+function overTwo<S>(kysely: Kysely<S>, connection: DatabaseSync, reader: DatabaseSync): Database<S> {
+  const reading = new Kysely<S>({ dialect: new GenericSqliteDialect(() => executor(reader)) })
+  const written = new SqliteStatements(connection)
+  const read = new SqliteStatements(reader)
+  return {
+    kysely,
+    reading,
+    capabilities,
+    transaction: (work) => kysely.transaction().execute(work),
+    each: async (on, statement, rows) => (on.isTransaction ? written : read).run(statement, rows),
+    close: async () => {
+      await kysely.destroy()
+      if (reader.isOpen) reader.close()
+    },
+  }
 }
 
 export async function rollBackSqlite(path: string, options: DatabaseOptions, to: string | undefined): Promise<readonly string[]> {
@@ -130,10 +144,9 @@ function connect(path: string, options: DatabaseOptions): DatabaseSync {
   }
 }
 
-/** Sees what is committed, whatever the writer is at. */
 function connectToRead(path: string): DatabaseSync {
   const connection = new DatabaseSync(path, { readOnly: true })
-  connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma case_sensitive_like = on; pragma cache_size = -8000; pragma temp_store = memory`)
+  connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma case_sensitive_like = on; pragma cache_size = -${READERS_CACHE_KB}; pragma temp_store = memory`)
   return connection
 }
 

@@ -38,7 +38,7 @@ export class RunDocuments {
 
   /** In the order of `ids`; a run that does not exist is missing from it. */
   async read(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const found = await this.#db.each(this.#db.kysely, FIND_DOCUMENTS, ids.map((id) => [id]))
+    const found = await this.#db.each(this.#db.reading, FIND_DOCUMENTS, ids.map((id) => [id]))
     const documents = new Map<string, string>()
     const missing: string[] = []
     for (const [id, , document] of found) {
@@ -50,7 +50,7 @@ export class RunDocuments {
 
   /** Builds the documents of runs from their tables. */
   async build(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const db = this.#db.kysely
+    const db = this.#db.reading
     // The revision is read before the tables: what changes meanwhile raises it, and then the document counts as out of date.
     const rows = await inChunks(ids, (chunk) => db.selectFrom('runs').selectAll().where('run_id', 'in', chunk).execute())
     const runs = await presentRuns(db, rows)
@@ -61,10 +61,12 @@ export class RunDocuments {
 
   /** In the background: a reader need not wait, and where nothing can be written (a full disk) it has been answered all the same. */
   #keep(built: readonly Built[]): void {
-    for (const one of built.slice(0, Math.max(0, MOST_WAITING - this.#waiting))) {
-      this.#waiting++
-      const done = (): void => void this.#waiting--
-      this.#keeping.submit(one).then(done, done)
-    }
+    for (const one of built.slice(0, Math.max(0, MOST_WAITING - this.#waiting))) void this.#keepOne(one)
+  }
+
+  async #keepOne(built: Built): Promise<void> {
+    this.#waiting++
+    await Promise.allSettled([this.#keeping.submit(built)])
+    this.#waiting--
   }
 }

@@ -33,7 +33,7 @@ export class Histories {
   /** The whole answer where it fits one part; else its parts. Throws NOT_FOUND for a run that does not exist. */
   async answer(query: HistoryQuery): Promise<string | AsyncIterable<string>> {
     const { runId, key, limit, token } = query
-    const [found] = await this.#db.each(this.#db.kysely, FIND_REVISIONS, [[runId]])
+    const [found] = await this.#db.each(this.#db.reading, FIND_REVISIONS, [[runId]])
     if (found === undefined) throw new MillraceError('NOT_FOUND', `Run with id=${runId} not found`)
     const [revision] = found
     const name = JSON.stringify([runId, key, limit, token])
@@ -54,8 +54,8 @@ export class Histories {
     for (;;) {
       const rows: readonly Point[] =
         last === undefined
-          ? await this.#db.each(this.#db.kysely, FIRST_POINTS, [[runId, key]])
-          : await this.#db.each(this.#db.kysely, POINTS_AFTER, [[runId, key, ...last]])
+          ? await this.#db.each(this.#db.reading, FIRST_POINTS, [[runId, key]])
+          : await this.#db.each(this.#db.reading, POINTS_AFTER, [[runId, key, ...last]])
       const size = Math.min(POINTS_AT_ONCE, (limit ?? Number.POSITIVE_INFINITY) - count, rows.length)
       let text = ''
       for (let i = 0; i < size; i++) {

@@ -26,13 +26,13 @@ const metric = (operator: string): Statement<Count> =>
   )
 const METRICS = { '=': metric('='), '>': metric('>'), '>=': metric('>='), '<': metric('<'), '<=': metric('<=') } as const
 const text = (table: string): Statement<Count> =>
-  statement({ key: 'text', value: 'text' }, counted(`select 1 from {given} inner join ${table} as x on x.key = given.key and substr(x.value, 1, 200) = substr(given.value, 1, 200)`))
+  statement({ key: 'text', value: 'text' }, counted(`select 1 from {given} inner join ${table} as x on x.key = given.key and substr(x.value, 1, 200) = given.value`))
 const TEXTS = { param: text('params'), tag: text('run_tags') } as const
 
 /** Where a search best begins: at the runs of its experiments, or at the clause with the fewest; undefined where all of them are many. */
 export async function smallest(db: Database<TrackingSchema>, experimentIds: readonly number[], view: ViewType, clauses: readonly Clause[]): Promise<Clause | 'runs' | undefined> {
   const count = async (counts: Statement<Count>, rows: readonly (readonly (string | number)[])[]): Promise<number> => {
-    const found = await db.each(db.kysely, counts, rows)
+    const found = await db.each(db.reading, counts, rows)
     return found.reduce((sum, [one]) => sum + one, 0)
   }
   const stage = view === 'DELETED_ONLY' ? 'deleted' : 'active'
@@ -55,6 +55,6 @@ function countOf(clause: Clause, experimentIds: readonly number[], count: Counte
   if (clause.entity === 'metric' && clause.type === 'number' && clause.operator !== '!=') {
     return count(METRICS[clause.operator], experimentIds.map((id) => [id, clause.key, clause.value]))
   }
-  if ((clause.entity === 'param' || clause.entity === 'tag') && clause.type === 'string' && clause.operator === '=') return count(TEXTS[clause.entity], [[clause.key, clause.value]])
+  if ((clause.entity === 'param' || clause.entity === 'tag') && clause.type === 'string' && clause.operator === '=') return count(TEXTS[clause.entity], [[clause.key, Array.from(clause.value).slice(0, 200).join('')]])
   return Number.POSITIVE_INFINITY
 }

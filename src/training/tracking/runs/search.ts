@@ -14,14 +14,15 @@ export interface RunSearch {
   readonly token: string | undefined
 }
 
-/** One way through the runs: rows in the order of all sort keys but the first, which is the same for all of them. */
+/** One way through the runs. The first sort keys, as many as `same` has, have these values for all rows of it; its rows are in the order of the others. */
 interface Walk {
   readonly from: RawBuilder<unknown>
   readonly where: readonly Condition[]
+  readonly same: readonly number[]
   readonly order: readonly SortKey[]
 }
 
-const owned = (table: string, metric?: true) => ({ table, columns: ['run_id'], owner: 'runs', ...(metric ? { metric } : {}) })
+const owned = (table: string, metric?: true) => ({ table, columns: ['run_id'], ...(metric ? { metric } : {}) })
 const TABLES = { metric: owned('latest_metrics', true), param: owned('params'), tag: owned('run_tags') } as const
 const NUMBERS = new Set(['start_time', 'end_time', 'experiment_id'])
 /** Larger pages are sent as they are read. */
@@ -37,7 +38,7 @@ export async function searchRuns({ db }: RunsContext, search: RunSearch): Promis
   const stage: readonly Condition[] = view === 'ALL' ? [] : [sql`runs.lifecycle_stage = ${view === 'ACTIVE_ONLY' ? 'active' : 'deleted'}`]
   const keys = sortKeys(orders)
   const question = ['runs', experimentIds, filter ?? '', orderBy ?? [], view]
-  const from = token === undefined || token === '' ? undefined : decodeToken(token, keys.map(({ type }) => type), question)
+  const values = token === undefined || token === '' ? undefined : decodeToken(token, keys.map(({ type }) => type), question)
   const [first] = orders
   const start = await smallest(db, experimentIds, view, clauses)
   // The plus keeps SQLite from beginning at the experiments where beginning at a clause finds fewer runs.
@@ -45,19 +46,18 @@ export async function searchRuns({ db }: RunsContext, search: RunSearch): Promis
   const walks =
     start === undefined && first?.entity === 'metric' && experimentIds.length === 1 && experimentIds[0] !== undefined
       ? metricWalks(experimentIds[0], orders, keys, stage, clauses)
-      : [{ from: sql`runs ${joins(orders)}`, where: [within, ...stage, ...clauses.map((clause) => condition(clause, clause === start))], order: keys }]
+      : [{ from: sql`runs ${joins(orders)}`, where: [within, ...stage, ...clauses.map((clause) => (clause === start ? begin(clause, experimentIds) : condition(clause)))], same: [], order: keys }]
 
   const rows: object[] = []
-  for (const [i, walk] of walks.entries()) {
-    // With several walks the first key says which one a row was on.
-    const place = walks.length === 1 || from === undefined ? 0 : Number(from[0])
-    if (i < place) continue
-    const behind = from === undefined || i !== place ? [] : [after(walk.order, walks.length === 1 ? from : from.slice(1))]
-    const named = walks.length === 1 ? keys.map(({ expression }) => expression) : [sql`${sql.lit(i)}`, ...walk.order.map(({ expression }) => expression)]
-    const found = await sql<object>`select runs.run_id as id, ${sql.join(named.map((expression, k) => sql`${expression} as ${sql.ref(`k${k}`)}`))} from ${walk.from}
-      where ${sql.join([...walk.where, ...behind].map((one) => sql`(${one})`), sql` and `)}
-      order by ${sql.join(walk.order.map((key) => sql`${key.expression} ${sql.raw(key.descending ? 'desc' : 'asc')}`))}
-      limit ${limit + 1 - rows.length}`.execute(db.kysely)
+  for (const { from, where, same, order } of walks) {
+    if (values !== undefined && Number(values[0]) > (same[0] ?? Number.POSITIVE_INFINITY)) continue
+    // In a walk behind that of the last row, all is behind it.
+    const behind = values !== undefined && (same[0] ?? values[0]) === values[0] ? [after(order, values.slice(same.length))] : []
+    const named = [...same.map((value) => sql`${sql.lit(value)}`), ...order.map(({ expression }) => expression)]
+    const found = await sql<object>`select runs.run_id as id, ${sql.join(named.map((expression, i) => sql`${expression} as ${sql.ref(`k${i}`)}`))} from ${from}
+      where ${sql.join([...where, ...behind].map((one) => sql`(${one})`), sql` and `)}
+      order by ${sql.join(order.map((key) => sql`${key.expression} ${sql.raw(key.descending ? 'desc' : 'asc')}`))}
+      limit ${limit + 1 - rows.length}`.execute(db.reading)
     rows.push(...found.rows)
     if (rows.length > limit) break
   }
@@ -98,33 +98,42 @@ function metricWalks(experimentId: number, orders: readonly Order[], keys: reado
   const rest = keys.slice(2)
   const joined = joins(orders.slice(1), 1)
   const own = clauses.filter((clause) => clause.entity === 'metric' && clause.key === key)
-  const where = [...stage, ...clauses.filter((clause) => !own.includes(clause)).map((clause) => condition(clause))]
+  const others = clauses.filter((clause) => !own.includes(clause))
   const along = (isNan: 0 | 1) => ({
     from: sql`latest_metrics as o0 cross join runs ${joined}`,
     where: [
       sql<boolean>`o0.experiment_id = ${experimentId} and o0.key = ${key} and o0.is_nan = ${sql.lit(isNan)} and runs.run_id = o0.run_id`,
+      ...stage,
       ...own.map((clause) => compareMetric('o0', clause)),
-      ...where,
+      // Of what was found in the index: its run is looked up last.
+      ...others.map((clause) => condition(clause, { owner: 'o0' })),
     ],
   })
   const descends = first?.descending === true
   const value: SortKey = { expression: sql`o0.value`, type: 'number', descending: descends }
-  const none: SortKey = { expression: sql`0`, type: 'number', descending: descends }
   const without = sql<boolean>`not exists (select 1 from latest_metrics as o0 where o0.run_id = runs.run_id and o0.key = ${key})`
   return [
-    { ...along(0), order: [value, ...rest] },
-    { ...along(1), order: [none, ...rest] },
-    ...(own.length > 0 ? [] : [{ from: sql`runs ${joined}`, where: [sql<boolean>`runs.experiment_id = ${experimentId}`, without, ...where], order: [none, ...rest] }]),
+    { ...along(0), same: [0], order: [value, ...rest] },
+    { ...along(1), same: [1, 0], order: rest },
+    ...(own.length > 0 ? [] : [{ from: sql`runs ${joined}`, where: [sql<boolean>`runs.experiment_id = ${experimentId}`, without, ...stage, ...others.map((clause) => condition(clause))], same: [2, 0], order: rest }]),
   ]
 }
 
-/** `starting`: the query begins at this clause's index; else it looks up each run that it comes upon. */
-export function condition(clause: Clause, starting = false): Condition {
+/** A clause at whose index a query begins. */
+function begin(clause: Clause, experimentIds: readonly number[]): Condition {
+  if (clause.entity === 'metric') {
+    return sql`runs.run_id in (select x.run_id from latest_metrics as x where x.experiment_id in (${sql.join(experimentIds)}) and x.key = ${clause.key} and ${compareMetric('x', clause)})`
+  }
+  return clause.entity === 'param' || clause.entity === 'tag' ? related({ ...TABLES[clause.entity], owner: 'runs' }, clause) : condition(clause)
+}
+
+/** A clause that looks up each run that a query comes upon, by the `run_id` of `owner`. */
+export function condition(clause: Clause, { owner = 'runs' }: { readonly owner?: string } = {}): Condition {
   switch (clause.entity) {
     case 'metric':
     case 'param':
     case 'tag':
-      return related(TABLES[clause.entity], clause, !starting)
+      return related({ ...TABLES[clause.entity], owner }, clause, true)
     case 'attribute':
       return compare(clause.key === 'experiment_id' ? sql`cast(runs.experiment_id as text)` : sql.ref(`runs.${clause.key}`), clause)
     case 'dataset': {

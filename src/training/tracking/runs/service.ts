@@ -4,6 +4,8 @@ import { hexId } from '../../../platform/ids/index.ts'
 import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
 import { LIMITS, checkBatch, checkKey, checkLength } from '../../mlflow/limits.ts'
+import { refusePurged } from '../../retention/index.ts'
+import { noteDeletion } from '../../transfer/deletions.ts'
 import type { Queries, RunStatus } from '../../tables.ts'
 import { parseExperimentId } from '../experiments/service.ts'
 import type { RunDocuments } from './documents.ts'
@@ -91,10 +93,12 @@ export async function updateRun({ db, outbox }: TrainingContext, runId: string, 
   })
 }
 
-export async function setRunLifecycle({ db }: TrainingContext, runId: string, stage: 'active' | 'deleted'): Promise<void> {
+export async function setRunLifecycle({ db, clock }: Pick<TrainingContext, 'db' | 'clock'>, runId: string, stage: 'active' | 'deleted'): Promise<void> {
   await db.transaction(async (trx) => {
     await requireRun(trx, runId)
     await store.touchRuns(trx, [runId])
+    if (stage === 'active') await refusePurged(trx, 'run', runId)
+    await noteDeletion(trx, 'run', runId, stage, clock.wall().getTime())
     await store.updateRun(trx, runId, { lifecycle_stage: stage })
   })
 }
