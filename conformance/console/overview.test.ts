@@ -97,7 +97,7 @@ test('all of it can be reached and used by keyboard, in the order in which it is
   await page.goto(world.url)
   await page.locator('.heat-svg').waitFor()
   const focused: string[] = []
-  for (let i = 0; i < 32; i++) {
+  for (let i = 0; i < 35; i++) {
     await page.keyboard.press('Tab')
     const name = String(await page.evaluate(`(() => {
       const e = document.activeElement
@@ -105,7 +105,7 @@ test('all of it can be reached and used by keyboard, in the order in which it is
     })()`))
     if (focused.at(-1) !== name) focused.push(name)
   }
-  const expected = ['Skip to the loop', '6 of 6 services up', 'ThemeAutoLightDark', 'version', 'validate', 'features', 'train', 'track', 'gate', 'serve', 'live', 'watch', 'retrain', 'performance', 'prediction', 'drift', 'versions']
+  const expected = ['Skip to the loop', 'Overview', 'Experiments', 'Models', '6 of 6 services up', 'ThemeAutoLightDark', 'version', 'validate', 'features', 'train', 'track', 'gate', 'serve', 'live', 'watch', 'retrain', 'performance', 'prediction', 'drift', 'versions']
   assert.deepEqual(focused.slice(0, expected.length), expected)
 
   await step(page, 'watch').locator('button').focus()

@@ -54,7 +54,7 @@ export function MetricChart({ metric, title, runs, options, range, onRange, high
   const once = points > 0 && points === curves.length && range === undefined
   const last = curves.length === 1 && !once ? curves[0]?.points.at(-1)?.value : undefined
   return (
-    <figure className={`metric-chart ${once ? 'metric-once' : ''}`} ref={view} aria-label={describe(metric, curves)}>
+    <figure className={`metric-chart ${once || (points === 0 && !isPending) ? 'metric-once' : ''}`} ref={view} aria-label={describe(metric, curves)}>
       <figcaption>
         <b title={metric}>{title}</b>
         <span className="chart-last">{last === undefined ? '' : formatFigure(last)}</span>

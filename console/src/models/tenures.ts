@@ -18,15 +18,19 @@ export function aliasesOf(moves: readonly AliasMove[]): readonly string[] {
   return [...new Set(moves.map(({ alias }) => alias))].sort((a, b) => Number(b === 'champion') - Number(a === 'champion'))
 }
 
-/** From move to move; what still holds is drawn to a little behind the last move of all. */
+/**
+ * From move to move; what still holds is drawn to a little behind the last move of all. Moves go in the order in which they were made: one that says an earlier
+ * moment than the move before it (project time may) counts from that one's.
+ */
 export function tenuresOf(moves: readonly AliasMove[]): readonly Tenure[] {
-  const times = moves.map(({ time }) => Date.parse(time))
-  const [first, last] = [Math.min(...times), Math.max(...times)]
+  const times: number[] = []
+  for (const { time } of moves) times.push(Math.max(Date.parse(time), times.at(-1) ?? Number.NEGATIVE_INFINITY))
+  const [first = 0, last = 0] = [times[0], times.at(-1)]
   const end = last + Math.max(LEAST_SPAN_MS, (last - first) * 0.1)
   return moves.flatMap((move, i) => {
     if (move.version === null) return []
-    const next = moves.slice(i + 1).find(({ alias }) => alias === move.alias)
-    return [{ alias: move.alias, version: move.version, from: Date.parse(move.time), to: next === undefined ? end : Date.parse(next.time), open: next === undefined }]
+    const next = moves.findIndex(({ alias }, j) => j > i && alias === move.alias)
+    return [{ alias: move.alias, version: move.version, from: times[i] ?? first, to: times[next] ?? end, open: next === -1 }]
   })
 }
 
