@@ -21,6 +21,7 @@ export const COMMANDS = {
   models: () => import('./models.ts'),
   import: () => import('./import.ts'),
   export: () => import('./export.ts'),
+  gc: () => import('./gc.ts'),
   events: () => import('./events.ts'),
   status: () => import('./status.ts'),
   clock: () => import('./clock.ts'),

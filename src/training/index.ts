@@ -8,6 +8,7 @@ import { importEndpoints } from './transfer/index.ts'
 import { migrations } from './migrations.ts'
 import { registerEndpoints } from './mlflow/routes.ts'
 import { gatesOf, policyOf, registryEndpoints } from './registry/index.ts'
+import { retentionEndpoints } from './retention/index.ts'
 import type { TrackingSchema } from './tables.ts'
 import { Seals } from './tracking/artifacts/seals.ts'
 import { ensureDefaultExperiment, registerArtifactStreams, registerOtlp, registerProbes, trackingEndpoints } from './tracking/index.ts'
@@ -26,7 +27,7 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
     registerProbes(http)
     registerConsoleLink(http, config.services.gateway)
     const webhooks = startWebhooks(context, { allowHttp: config.webhooks.allow_http, allowPrivate: config.webhooks.allow_private }, log)
-    await registerEndpoints(http, [...importEndpoints(context), ...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
+    await registerEndpoints(http, [...importEndpoints(context), ...retentionEndpoints(context), ...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
     await registerArtifactStreams(http, context)
     await registerOtlp(http, context)
     return { waitingFor: () => Promise.resolve([]), stop: () => webhooks.stop() }

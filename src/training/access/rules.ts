@@ -69,7 +69,7 @@ const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
       `POST ${MILLRACE}/webhooks/:webhook_id/deliveries/:delivery_id/redeliver`,
     ],
   ],
-  ['operate', 'service', [`GET ${MILLRACE}/import/totals`]],
+  ['operate', 'service', [`GET ${MILLRACE}/import/totals`, `POST ${MILLRACE}/gc/plan`, `POST ${MILLRACE}/gc/collect`]],
   ['operate', 'service', ['experiment', 'runs', 'metrics', 'logged-models', 'registered-model', 'marks', 'find-marks'].map((name) => `POST ${MILLRACE}/import/${name}`)],
   [
     'read',

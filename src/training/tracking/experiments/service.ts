@@ -4,6 +4,8 @@ import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
 import { LIMITS, checkKey, checkLength } from '../../mlflow/limits.ts'
 import { nextNumber } from '../../store.ts'
+import { refusePurged } from '../../retention/index.ts'
+import { noteDeletion, noteRunDeletions } from '../../transfer/deletions.ts'
 import type { Queries } from '../../tables.ts'
 import { checkLocation } from '../artifacts/uri.ts'
 import * as store from './store.ts'
@@ -79,7 +81,11 @@ export async function setExperimentLifecycle({ db, clock }: TrainingContext, id:
     if (row.lifecycle_stage === stage) {
       throw new MillraceError('NOT_FOUND', `No Experiment with id=${id} in the stage '${stage === 'active' ? 'deleted' : 'active'}' exists`)
     }
-    await store.updateExperiment(trx, row.experiment_id, { lifecycle_stage: stage, last_update_time: clock.wall().getTime() })
+    const now = clock.wall().getTime()
+    if (stage === 'active') await refusePurged(trx, 'experiment', id)
+    await noteDeletion(trx, 'experiment', String(row.experiment_id), stage, now)
+    await noteRunDeletions(trx, row.experiment_id, stage, now)
+    await store.updateExperiment(trx, row.experiment_id, { lifecycle_stage: stage, last_update_time: now })
     await store.setRunsLifecycle(trx, row.experiment_id, stage)
   })
 }

@@ -4,6 +4,7 @@ import { hexId } from '../../../platform/ids/index.ts'
 import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
 import { LIMITS, checkKey, checkLength } from '../../mlflow/limits.ts'
+import { noteDeletion } from '../../transfer/deletions.ts'
 import type { Queries } from '../../tables.ts'
 import { requireActive } from '../experiments/service.ts'
 import { randomName } from '../runs/names.ts'
@@ -74,7 +75,9 @@ export async function deleteModelTag(context: TrainingContext, modelId: string, 
 export async function deleteModel({ db, clock }: TrainingContext, modelId: string): Promise<void> {
   await db.transaction(async (trx) => {
     await requireModel(trx, modelId)
-    await store.updateModel(trx, modelId, { lifecycle_stage: 'deleted', last_update_time: clock.wall().getTime() })
+    const now = clock.wall().getTime()
+    await noteDeletion(trx, 'logged_model', modelId, 'deleted', now)
+    await store.updateModel(trx, modelId, { lifecycle_stage: 'deleted', last_update_time: now })
   })
 }
 

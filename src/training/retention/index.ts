@@ -1,0 +1,2 @@
+export { retentionEndpoints } from './routes.ts'
+export { refusePurged } from './service.ts'
