@@ -40,6 +40,7 @@ test('track logs the present state once, however often it is called, and says wh
     assert.equal(info.status, 'FINISHED')
     assert.equal(data.metrics.find(({ key }) => key === 'auc')?.value, 0.75)
     assert.equal(data.tags.find(({ key }) => key === 'mlflow.source.git.commit')?.value, commit)
+    assert.equal(data.tags.find(({ key }) => key === 'millrace.training.to')?.value, '2013-03-31T00:00:00Z')
     assert.equal(Buffer.from(await client.downloadArtifact(runId, 'model/model.bin')).toString(), 'HELLO 0.1')
     assert.equal((await client.searchVersions({ filter: "name = 'greeter'" })).versions.length, 1)
 

@@ -14,6 +14,9 @@ const MLFLOW_VERSION = '3.17.2'
 const REFERENCE_ROWS = 10_000
 const EXAMPLE_ROWS = 3
 
+/** Moments of prediction of the first and last training row, milliseconds. */
+export type Period = readonly [first: number, last: number]
+
 /** The model itself and how to feed it: `model.onnx` and `features.json`. */
 export function writeScorer(folder: string, classifier: Classifier): void {
   mkdirSync(folder, { recursive: true })
@@ -26,7 +29,7 @@ export function writeScorer(folder: string, classifier: Classifier): void {
  * and `millrace`; `input_example.json`; `reference.parquet`, at most 10,000 training rows as model inputs with the model's own `score`, against which
  * the monitor measures drift. The same model gives the same bytes, whenever it is written.
  */
-export async function writeModelFolder(folder: string, classifier: Classifier, table: TrainingTable, source: string, card: string): Promise<void> {
+export async function writeModelFolder(folder: string, classifier: Classifier, table: TrainingTable, source: string, card: string, period: Period): Promise<void> {
   writeScorer(folder, classifier)
   const { spec } = classifier
   const database = await DuckDb.open()
@@ -37,7 +40,7 @@ export async function writeModelFolder(folder: string, classifier: Classifier, t
     database.close()
   }
   writeFileDurable(join(folder, 'model-card.md'), card)
-  writeFileDurable(join(folder, 'MLmodel'), mlmodel(classifier))
+  writeFileDurable(join(folder, 'MLmodel'), mlmodel(classifier, period))
 }
 
 export function signatureOf(spec: FeatureSpec): Signature {
@@ -50,13 +53,14 @@ export function signatureOf(spec: FeatureSpec): Signature {
   }
 }
 
-function mlmodel(classifier: Classifier): string {
+function mlmodel(classifier: Classifier, [first, last]: Period): string {
+  const window = { from: new Date(first).toISOString(), to: new Date(last).toISOString() }
   return stringify(
     {
       artifact_path: 'model',
       flavors: {
         onnx: { code: null, data: 'model.onnx', onnx_session_options: null, onnx_version: '1.17.0', providers: ['CPUExecutionProvider'] },
-        millrace: { data: 'model.onnx', features: 'features.json', reference: 'reference.parquet' },
+        millrace: { data: 'model.onnx', features: 'features.json', reference: 'reference.parquet', training_window: window },
       },
       mlflow_version: MLFLOW_VERSION,
       model_uuid: createHash('sha256').update(classifierToOnnx(classifier)).digest('hex').slice(0, 32),

@@ -56,18 +56,19 @@ export async function trainModel(options: TrainModelOptions): Promise<TrainedMod
   const evaluation = test.rows > 0 ? evaluateScores(scoreTable(judged, test), test.labels, baseRate(train.labels)) : null
   const all = test.rows > 0 ? concatRows(train, known) : train
   const importance = importanceOf(served)
+  const period = periodOf(all)
   const card = modelCard({
     spec: served.spec,
     parameters: { ...parameters, num_iterations: served.model.trees.length },
     shuffled: options.shuffleLabels,
     rows: all.rows,
     positives: all.labels.reduce((sum, label) => sum + label, 0),
-    period: periodOf(all),
+    period,
     holdoutRows: test.rows,
     holdout: evaluation,
     importance: importance.map(({ name, gain_share }) => ({ name, share: gain_share })),
   })
-  await writeModelFolder(options.model, served, all, trainFile, card)
+  await writeModelFolder(options.model, served, all, trainFile, card, period)
   writePlot(join(options.plots, 'training.json'), judged.history)
   writePlot(join(options.plots, 'importance.json'), importance)
   return { rows: all.rows, holdout: evaluation }

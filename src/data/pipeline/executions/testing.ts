@@ -10,7 +10,7 @@ const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node
 const lr = /lr: (.*)/.exec(readFileSync('params.yaml', 'utf8'))[1]
 mkdirSync('model', { recursive: true })
 mkdirSync('plots', { recursive: true })
-writeFileSync('model/MLmodel', 'flavors: {}\\n')
+writeFileSync('model/MLmodel', 'flavors: {millrace: {training_window: {from: 2013-01-01T00:00:00Z, to: 2013-03-31T00:00:00Z}}}\\n')
 writeFileSync('model/model.bin', readFileSync('prepared.txt', 'utf8').toUpperCase() + lr)
 writeFileSync('model/features.json', JSON.stringify({ online: ['weather:temp'] }))
 writeFileSync('plots/training.json', JSON.stringify([{ iteration: 1, train: 0.7 }, { iteration: 2, train: 0.6 }]))

@@ -65,12 +65,13 @@ async function fillRun(tracking: RunTracking, run: Run, state: PipelineState): P
 
 /** What run and version both say of where they come from. */
 function commonTags(state: PipelineState, request: TrackRequest): Readonly<Record<string, string>> {
-  const { contract, features } = state
+  const { contract, features, trainedOn } = state
   return {
     'mlflow.source.git.commit': request.commit,
     ...Object.fromEntries([...state.data].map(([path, oid]) => [`millrace.data.${path.replaceAll(/[^\w./ -]/g, '_')}`, oid])),
     ...(contract === undefined ? {} : { 'millrace.contract': `${contract.result}: ${contract.contract} ${contract.version}, ${contract.checks} checks on ${contract.rows} rows` }),
     ...(features.length === 0 ? {} : { 'millrace.features': features.join(',') }),
+    ...(trainedOn === undefined ? {} : { 'millrace.training.from': trainedOn.from, 'millrace.training.to': trainedOn.to }),
     ...request.tags,
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import Type from 'typebox'
 import Value from 'typebox/value'
+import { parseDocument } from 'yaml'
 import type { Artifact } from './artifacts.ts'
 
 /** The verdict of `millrace contract check`, as its report tells it (domain/contract/report.ts). */
@@ -38,6 +39,22 @@ export function readOnlineFeatures(artifacts: readonly Artifact[], model: string
   const spec = artifacts.find(({ path }) => path === `${model}/features.json`)
   const json = spec === undefined ? undefined : parse(spec.file)
   return Value.Check(Spec, json) ? json.online : []
+}
+
+/** Moments of the first and last row that a model learned from, RFC 3339. */
+export interface TrainingWindow {
+  readonly from: string
+  readonly to: string
+}
+
+const Mlmodel = Type.Object({ flavors: Type.Object({ millrace: Type.Object({ training_window: Type.Object({ from: Type.String(), to: Type.String() }) }) }) })
+
+/** As the model's MLmodel says; undefined where another tool wrote it. */
+export function readTrainingWindow(artifacts: readonly Artifact[], model: string): TrainingWindow | undefined {
+  const mlmodel = artifacts.find(({ path }) => path === `${model}/MLmodel`)
+  const document = mlmodel === undefined ? undefined : parseDocument(readFileSync(mlmodel.file, 'utf8'))
+  const found: unknown = document === undefined || document.errors.length > 0 ? undefined : document.toJS()
+  return Value.Check(Mlmodel, found) ? found.flavors.millrace.training_window : undefined
 }
 
 /** Undefined for what is no JSON: an artifact may be anything. */

@@ -7,7 +7,7 @@ import { inSession } from '../../versioning/session.ts'
 import { loadPipelines, type Pipelines } from '../load.ts'
 import { readParamsFile } from '../params.ts'
 import { listArtifacts, type Artifact } from './artifacts.ts'
-import { readContractResult, readOnlineFeatures, type ContractResult } from './model-facts.ts'
+import { readContractResult, readOnlineFeatures, readTrainingWindow, type ContractResult, type TrainingWindow } from './model-facts.ts'
 
 /** What dvc.lock, the metrics and the plots of a project say at present: everything of a run but who made it. */
 export interface PipelineState {
@@ -24,6 +24,7 @@ export interface PipelineState {
   readonly contract: ContractResult | undefined
   /** `view:feature`: what the model reads from the online store. */
   readonly features: readonly string[]
+  readonly trainedOn: TrainingWindow | undefined
   /** SHA-256 over dvc.lock: the same pipeline on the same inputs with the same results. */
   readonly digest: string
 }
@@ -48,6 +49,7 @@ export function readPipelineState(project: Project): PipelineState {
     model,
     contract: readContractResult(artifacts),
     features: model === undefined ? [] : readOnlineFeatures(artifacts, model),
+    trainedOn: model === undefined ? undefined : readTrainingWindow(artifacts, model),
     digest: digestOf(project),
   }
 }
