@@ -76,6 +76,18 @@ test('what lies under /-/ is never passed on, however it is written', async (t) 
   assert.equal(reached, 0)
 })
 
+test('nor what imports and removes past the rules of tracking', async (t) => {
+  const tracking = await startPeer(t, 'tracking', (http) => {
+    http.all('/api/*', (request) => ({ url: request.url }))
+  })
+  const gateway = await startGateway(t, configFor({ tracking: tracking.url }))
+  for (const path of ['/api/tracking/api/2.0/millrace/import/totals', '/api/2.0/millrace/import/totals', '/api/2.0/millrace//%69mport/totals', '/api/tracking/ajax-api/2.0/millrace/gc/plan', '/ajax-api/2.0/./millrace/gc']) {
+    const status = await rawStatus(gateway.url, path)
+    assert.ok(status === 400 || status === 404, `${path}: ${status}`)
+  }
+  assert.equal(await rawStatus(gateway.url, '/api/2.0/millrace/registry/history?name=import/gc'), 200)
+})
+
 test('no spelling of a control path escapes the check', () => {
   const spelling = fc.tuple(
     fc.stringMatching(/^(?:\/|\.\/|%2e\/|%2F){0,4}$/),

@@ -22,7 +22,7 @@ export async function registerProxy(http: HttpServer, url: (service: ServiceName
       undici: { connections: 64, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS },
       preValidation: (request, _reply, done) => {
         // The router decodes before it matches: a prefix that is written otherwise would be cut off at the wrong place.
-        const passes = request.url.startsWith(prefix) && !isControlPath(request.url.slice(prefix.length))
+        const passes = request.url.startsWith(prefix) && !isControlPath(request.url.slice(prefix.length)) && !isOperatorPath(request.url)
         done(passes ? undefined : notPassedOn(request))
       },
       replyOptions: {
@@ -40,7 +40,7 @@ export async function registerProxy(http: HttpServer, url: (service: ServiceName
 }
 
 function notPassedOn(request: FastifyRequest): MillraceError {
-  return new MillraceError('NOT_FOUND', `${request.method} ${request.url.split('?')[0]}: the gateway does not pass on routes under /-/`)
+  return new MillraceError('NOT_FOUND', `${request.method} ${request.url.split('?')[0]}: the gateway does not pass on routes that serve services and operators`)
 }
 
 function upstreamError(service: ServiceName, url: string, error: Error): MillraceError {
@@ -50,6 +50,16 @@ function upstreamError(service: ServiceName, url: string, error: Error): Millrac
 
 /** Whether a path, however it is written, has a segment `-` at its start once the receiver has decoded it. */
 export function isControlPath(path: string): boolean {
+  const segments = segmentsOf(path)
+  return segments[0] === '-' || segments.includes('..')
+}
+
+/** Imports and removals of the tracking service, which write past its rules: whoever runs the project asks the service itself. */
+export function isOperatorPath(path: string): boolean {
+  return /(?:^|\/)(?:ajax-)?api\/2\.0\/millrace\/(?:import|gc)(?:\/|$)/.test(segmentsOf(path).join('/'))
+}
+
+function segmentsOf(path: string): readonly string[] {
   const pathname = path.split(/[?#]/, 1)[0] ?? ''
   let decoded = pathname
   try {
@@ -58,6 +68,5 @@ export function isControlPath(path: string): boolean {
   } catch {
     // What cannot be decoded is compared as it is; the proxy refuses it anyway.
   }
-  const segments = decoded.replaceAll('\\', '/').split('/').filter((segment) => segment !== '' && segment !== '.')
-  return segments[0] === '-' || segments.includes('..')
+  return decoded.replaceAll('\\', '/').split('/').filter((segment) => segment !== '' && segment !== '.')
 }
