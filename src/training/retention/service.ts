@@ -80,7 +80,7 @@ export async function plan({ db, blobs }: TrainingContext, which: store.Wanted, 
 }
 
 function readToken(token: string | undefined): readonly [store.Kind, string] {
-  const [, name, after = ''] = /^(\w+):(.*)$/s.exec(token ?? 'run:') ?? []
+  const [, name, after = ''] = /^(\w+):(.*)$/s.exec(token ?? `${store.KINDS[0]}:`) ?? []
   const kind = store.KINDS.find((one) => one === name)
   if (kind === undefined) throw invalid('Invalid page token')
   return [kind, after]
@@ -133,6 +133,7 @@ async function begin({ db, clock }: TrainingContext, candidate: store.Candidate)
   const { kind, id, location } = candidate
   await db.transaction(async (trx) => {
     if (!(await store.lockDeleted(trx, candidate)) || (await store.whyHeld(trx, candidate)) !== undefined) return
+    if (kind === 'logged_model') await store.hideModel(trx, id)
     const key = kind === 'experiment' ? undefined : keyOf(location)
     await trx.insertInto('purges').values({ kind, id, artifact_key: key ?? null, time: clock.wall().getTime() }).onConflict((c) => c.doNothing()).execute()
   })

@@ -2,8 +2,8 @@ import { type SqlBool, sql } from 'kysely'
 import type { Queries } from '../tables.ts'
 
 export type Kind = 'run' | 'logged_model' | 'experiment'
-/** The order in which things go: an experiment is empty before it does. */
-export const KINDS: readonly Kind[] = ['run', 'logged_model', 'experiment']
+/** The order in which things go: a run's models while the run can still say that they do, an experiment when it is empty. */
+export const KINDS = ['logged_model', 'run', 'experiment'] as const satisfies readonly Kind[]
 
 export interface Wanted {
   /** Deleted at this moment or before. */
@@ -46,13 +46,11 @@ function models(_db: Queries, { before, runs: ids, models: own, experiments: of 
   const which = named ? sql`(${among('model_id', own)} or ${among('source_run_id', ids)} or ${ofExperiment})` : sql`1 = 1`
   return sql`select model_id as id, logged_models.name as name, artifact_location as location from logged_models
     left join deletions on deletions.kind = 'logged_model' and deletions.id = model_id
-    left join purges on purges.kind = 'run' and purges.id = source_run_id
     left join runs on runs.run_id = source_run_id
     left join deletions as of_run on of_run.kind = 'run' and of_run.id = source_run_id
     where ${which} and (
       (logged_models.lifecycle_stage = 'deleted' and deletions.time <= ${before})
-      or (runs.lifecycle_stage = 'deleted' and of_run.time <= ${before})
-      or purges.id is not null)`
+      or (runs.lifecycle_stage = 'deleted' and of_run.time <= ${before}))`
 }
 
 function experiments(_db: Queries, { before, experiments: ids }: Wanted, named: boolean) {
@@ -129,13 +127,22 @@ export async function removeRow(trx: Queries, kind: Kind, id: string): Promise<v
   else await trx.deleteFrom('experiments').where('experiment_id', '=', Number(id)).execute()
 }
 
-/** Makes a concurrent restoration wait; whether the thing is still deleted, or is a model whose run goes. */
+/** Makes a concurrent restoration wait; whether the thing is still deleted, or is a model whose run is. */
 export async function lockDeleted(trx: Queries, { kind, id }: Candidate): Promise<boolean> {
   const query =
     kind === 'run'
       ? trx.updateTable('runs').set((e) => ({ revision: e('revision', '+', 1) })).where('run_id', '=', id).where('lifecycle_stage', '=', 'deleted')
       : kind === 'logged_model'
-        ? trx.updateTable('logged_models').set({ lifecycle_stage: 'deleted' }).where('model_id', '=', id)
+        ? trx
+            .updateTable('logged_models')
+            .set((e) => ({ name: e.ref('name') }))
+            .where('model_id', '=', id)
+            .where((e) => e.or([e('lifecycle_stage', '=', 'deleted'), e('source_run_id', 'in', e.selectFrom('runs').select('run_id').where('lifecycle_stage', '=', 'deleted'))]))
         : trx.updateTable('experiments').set((e) => ({ name: e.ref('name') })).where('experiment_id', '=', Number(id)).where('lifecycle_stage', '=', 'deleted')
   return (await query.executeTakeFirst()).numUpdatedRows > 0n
+}
+
+/** A model that goes with its run is found by nobody from now on. */
+export async function hideModel(trx: Queries, id: string): Promise<void> {
+  await trx.updateTable('logged_models').set({ lifecycle_stage: 'deleted' }).where('model_id', '=', id).execute()
 }

@@ -1,0 +1,4 @@
+import { retentionStories } from './stories.ts'
+import { withService } from '../testing.ts'
+
+retentionStories(withService())
