@@ -71,6 +71,7 @@ export async function prepare(port: number, runs: number): Promise<RunIds> {
 
 export interface Work {
   readonly name: string
+  readonly writes?: true
   /** How many times as many requests a second as MLflow was promised. */
   readonly promised: number
   readonly requests: (ids: RunIds) => readonly LoadRequest[]
@@ -82,12 +83,18 @@ const get = (name: string): LoadRequest => ({ method: 'GET', path: `/api/2.0/mlf
 const NUMBER = '#number#'
 const DIGITS = '@@@@@@@'
 
+/** What reads comes before what writes: runs grow by what is written, and grow faster where writing is fast. */
 export const WORKS: readonly Work[] = [
-  { name: 'runs/create', promised: 60, requests: ({ otherId }) => [post('runs/create', { experiment_id: otherId, start_time: 1_764_000_000_000, run_name: `run ${DIGITS}`, tags: [{ key: 'mlflow.user', value: 'ada' }] })] },
-  { name: 'runs/log-metric', promised: 60, requests: ({ runs }) => runs.map((run_id) => post('runs/log-metric', { run_id, key: 'loss', value: 0.25, timestamp: 1_764_000_000_000, step: NUMBER })) },
-  { name: 'runs/log-parameter', promised: 60, requests: ({ runs }) => runs.map((run_id) => post('runs/log-parameter', { run_id, key: `q${DIGITS}`, value: 'a value' })) },
+  { name: 'runs/get', promised: 60, requests: ({ runs }) => runs.map((run_id) => get(`runs/get?run_id=${run_id}`)) },
+  { name: 'metrics/get-history (1,000 points)', promised: 60, requests: ({ runs }) => runs.slice(0, CURVES).map((run_id) => get(`metrics/get-history?run_id=${run_id}&metric_key=curve`)) },
+  { name: 'runs/search (metric, param, tag; by a metric)', promised: 30, requests: ({ experimentId }) => [post('runs/search', { experiment_ids: [experimentId], ...SEARCH })] },
+  { name: 'runs/search (page of 100 whole runs)', promised: 30, requests: ({ experimentId }) => [post('runs/search', { experiment_ids: [experimentId], max_results: 100 })] },
+  { name: 'runs/create', writes: true, promised: 60, requests: ({ otherId }) => [post('runs/create', { experiment_id: otherId, start_time: 1_764_000_000_000, run_name: `run ${DIGITS}`, tags: [{ key: 'mlflow.user', value: 'ada' }] })] },
+  { name: 'runs/log-metric', writes: true, promised: 60, requests: ({ runs }) => runs.map((run_id) => post('runs/log-metric', { run_id, key: 'loss', value: 0.25, timestamp: 1_764_000_000_000, step: NUMBER })) },
+  { name: 'runs/log-parameter', writes: true, promised: 60, requests: ({ runs }) => runs.map((run_id) => post('runs/log-parameter', { run_id, key: `q${DIGITS}`, value: 'a value' })) },
   {
     name: 'runs/log-batch (100 metrics, 10 params, 1 tag)',
+    writes: true,
     promised: 20,
     requests: ({ runs }) =>
       runs.map((run_id) =>
@@ -99,10 +106,6 @@ export const WORKS: readonly Work[] = [
         }),
       ),
   },
-  { name: 'runs/get', promised: 60, requests: ({ runs }) => runs.map((run_id) => get(`runs/get?run_id=${run_id}`)) },
-  { name: 'metrics/get-history (1,000 points)', promised: 60, requests: ({ runs }) => runs.slice(0, CURVES).map((run_id) => get(`metrics/get-history?run_id=${run_id}&metric_key=curve`)) },
-  { name: 'runs/search (metric, param, tag; by a metric)', promised: 30, requests: ({ experimentId }) => [post('runs/search', { experiment_ids: [experimentId], ...SEARCH })] },
-  { name: 'runs/search (page of 100 whole runs)', promised: 30, requests: ({ experimentId }) => [post('runs/search', { experiment_ids: [experimentId], max_results: 100 })] },
 ]
 
 export interface Measured extends LoadResult {

@@ -17,6 +17,8 @@ const PREPARED_STATEMENTS = 500
 /** Bytes: a new database with its log and shared memory. */
 const ROOM_TO_START = 256 * 1024
 const BUSY_TIMEOUT_MS = 10_000
+/** Pages that are changed again and again are written back once for so many in the log: 32 MB. */
+const PAGES_OF_LOG = 8000
 /** Searches look up many rows all over the file; the writer mostly adds. */
 const READERS_CACHE_KB = 32_000
 /** How long a start waits for another process that migrates. */
@@ -137,7 +139,8 @@ function connect(path: string, options: DatabaseOptions): DatabaseSync {
     if (path !== ':memory:') makeFolder(dirname(path))
     const connection = new DatabaseSync(path)
     connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}; pragma journal_mode = wal; pragma foreign_keys = on; pragma case_sensitive_like = on;
-      pragma synchronous = ${options.durability === 'power' ? 'full' : 'normal'}; pragma cache_size = -8000; pragma temp_store = memory`)
+      pragma synchronous = ${options.durability === 'power' ? 'full' : 'normal'}; pragma cache_size = -16000; pragma temp_store = memory;
+      pragma wal_autocheckpoint = ${PAGES_OF_LOG}`)
     return connection
   } catch (error) {
     throw toMillraceError(whenFull(error, path), `opening the database ${path}`)
