@@ -31,8 +31,6 @@ export const EPOCH = Date.UTC(2026, 8, 1, 9)
 const METRICS_IN_BATCH = 900
 const PAIRS_IN_BATCH = 100
 
-const OPTIMIZERS = ['adam', 'adamw', 'lion', 'sgd']
-
 const pairs = (record: Readonly<Record<string, string>> = {}) => Object.entries(record).map(([key, value]) => ({ key, value }))
 
 export function fillerOf(url: string): Filler {
@@ -72,41 +70,4 @@ export function fillerOf(url: string): Filler {
       if (!response.ok) throw new Error(`PUT ${target}: ${response.status} ${await response.text()}`)
     },
   }
-}
-
-/** Runs of one request of the import. */
-const RUNS_AT_ONCE = 1000
-/** Points of one request. */
-const POINTS_AT_ONCE = 20_000
-
-interface Bulk {
-  readonly runs: readonly object[]
-  readonly points: readonly object[]
-}
-
-/**
- * `runs` with a handful of values each, the latest `wide` of them with `columns` more, half metrics and half parameters. By the import, in bulk; names and
- * figures follow from their number.
- */
-export async function fillMany(filler: Filler, experimentId: string, { runs, wide, columns }: { readonly runs: number; readonly wide: number; readonly columns: number }): Promise<void> {
-  for (let from = 0; from < runs; from += RUNS_AT_ONCE) {
-    const bulk = Array.from({ length: Math.min(RUNS_AT_ONCE, runs - from) }, (_, k) => one(experimentId, from + k, from + k >= runs - wide ? columns : 0))
-    await filler.call('POST', 'millrace/import/runs', { runs: bulk.flatMap((part) => part.runs) })
-    const points = bulk.flatMap((part) => part.points)
-    for (let at = 0; at < points.length; at += POINTS_AT_ONCE) await filler.call('POST', 'millrace/import/metrics', { metrics: points.slice(at, at + POINTS_AT_ONCE) })
-  }
-}
-
-function one(experimentId: string, i: number, columns: number): Bulk {
-  const runId = i.toString(16).padStart(8, '0').padStart(32, 'a')
-  const name = `sweep-${String(i).padStart(6, '0')}`
-  const start = EPOCH + i * 1000
-  const more = Array.from({ length: Math.floor(columns / 2) }, (_, k) => String(k).padStart(3, '0'))
-  const params = { optimizer: OPTIMIZERS[i % 4] ?? '', lr: (10 ** (-4 + 2.5 * noise(i))).toPrecision(3), ...Object.fromEntries(more.map((k, j) => [`layer.${k}.units`, String(2 ** (3 + Math.floor(noise(i * 31 + j) * 6)))])) }
-  const metrics = { auc: 0.6 + 0.2 * noise(i + 7), log_loss: 0.4 + 0.3 * noise(i + 9), ...Object.fromEntries(more.map((k, j) => [`segment.${k}.auc`, 0.5 + 0.4 * noise(i * 17 + j)])) }
-  const run = {
-    run_id: runId, experiment_id: experimentId, run_name: name, user_id: '', status: 'FINISHED', start_time: start, end_time: start + 600_000 + Math.round(noise(i) * 5e6), lifecycle_stage: 'active',
-    params: pairs(params), tags: pairs({ 'mlflow.runName': name, 'mlflow.user': i % 3 === 0 ? 'ada' : 'grace' }),
-  }
-  return { runs: [run], points: Object.entries(metrics).map(([key, value]) => ({ run_id: runId, key, value: Number(value.toFixed(5)), timestamp: start, step: 0 })) }
 }

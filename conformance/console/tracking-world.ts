@@ -13,6 +13,8 @@ import { EPOCH, type Filler, fillerOf } from './fill.ts'
 export interface TrackingWorld {
   readonly url: string
   readonly filler: Filler
+  /** Of the tracking service. */
+  readonly database: string
   /** Moves project time of the tracking service. */
   readonly setTime: (time: number) => Promise<void>
   readonly stop: () => Promise<void>
@@ -26,6 +28,7 @@ export async function startTrackingWorld(): Promise<TrackingWorld> {
   return {
     url: gateway.url,
     filler: fillerOf(tracking.url),
+    database: join(tracking.projectFolder, '.millrace', 'tracking', 'tracking.db'),
     setTime: async (time) => {
       const response = await fetch(`${tracking.url}/-/clock`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ now: new Date(time).toISOString() }) })
       if (!response.ok) throw new Error(`PUT /-/clock: ${response.status}`)

@@ -37,6 +37,7 @@ export function ExperimentsPage() {
         signal,
       }),
     getNextPageParam: (page) => page.next_page_token || undefined,
+    placeholderData: (previous) => previous,
   })
   const experiments = found.data?.pages.flatMap((page) => page.experiments ?? [])
   return (

@@ -21,6 +21,7 @@ export function ModelsPage() {
     initialPageParam: '',
     queryFn: ({ pageParam, signal }) => searchModels(name, pageParam, signal),
     getNextPageParam: (page) => page.next,
+    placeholderData: (previous) => previous,
   })
   const models = found.data?.pages.flatMap(({ items }) => items)
   return (

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react'
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { type Completion, type Vocabulary, complete } from './completion.ts'
 
 interface FilterBoxProps {
@@ -19,6 +19,12 @@ export function FilterBox({ value, onSubmit, vocabulary, error }: FilterBoxProps
   const [chosen, setChosen] = useState<number>(-1)
   const input = useRef<HTMLInputElement>(null)
   const list = useId()
+  const caretWanted = useRef<number | null>(null)
+  // Before anything more is typed: what is typed next belongs behind what was accepted.
+  useLayoutEffect(() => {
+    if (caretWanted.current !== null) input.current?.setSelectionRange(caretWanted.current, caretWanted.current)
+    caretWanted.current = null
+  }, [text])
   useEffect(() => setText(value), [value])
 
   const suggest = (now: string, caret: number): void => {
@@ -34,7 +40,7 @@ export function FilterBox({ value, onSubmit, vocabulary, error }: FilterBoxProps
     setText(next)
     setCompletion(complete(next, caret, vocabulary))
     setChosen(-1)
-    requestAnimationFrame(() => input.current?.setSelectionRange(caret, caret))
+    caretWanted.current = caret
   }
   const submit = (): void => {
     close()

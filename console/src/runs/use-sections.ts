@@ -55,6 +55,7 @@ export interface Sections {
 }
 
 const ALL = 'all'
+const CLOSED: ReadonlySet<string> = new Set()
 const NONE = 'none'
 
 /** The rows of one search, in groups by the values of `group` where it is given. A group's runs are asked for when it is opened. */
@@ -66,8 +67,8 @@ export function useSections(query: FeedQuery, group: ColumnId | undefined, total
     enabled: group !== undefined,
   })
   const of = `${group ?? ''} ${query.filter}`
-  const first = groups.data?.[0]
-  const open = useMemo(() => (opened.of === of ? opened.ids : new Set(first === undefined ? [] : [idOf(first.value)])), [opened, of, first])
+  // All are closed at first: the groups and their sizes are the first answer, and an open one of thousands would push the others out of sight.
+  const open = opened.of === of ? opened.ids : CLOSED
   const wanted = new Map<string, FeedQuery>()
   if (group === undefined) wanted.set(ALL, query)
   else for (const { value } of groups.data ?? []) if (open.has(idOf(value))) wanted.set(idOf(value), { ...query, filter: within(query.filter, group, value) })
