@@ -5,6 +5,7 @@ import { createEventsTables, type EventsSchema, Outbox } from '../events/outbox.
 import { wallClock } from '../clock/index.ts'
 import { openDatabase, rollBackDatabase } from './index.ts'
 import type { Database, DatabaseOptions, Migration } from './port.ts'
+import { insertStatement, statement } from './statement.ts'
 
 interface ContractSchema extends EventsSchema {
   things: { id: string; at: number; share: number; note: string | null; bytes: Uint8Array }
@@ -41,6 +42,27 @@ export function databaseContract(
     await db.kysely.insertInto('things').values(thing('é😀')).execute()
     const row = await db.kysely.selectFrom('things').selectAll().executeTakeFirstOrThrow()
     assert.deepEqual({ ...row, bytes: Uint8Array.from(row.bytes) }, thing('é😀'))
+    await db.close()
+  })
+
+  test(`${driver}: prepared statements write and read many rows, within a transaction and beside it`, async () => {
+    const db = await open('statements', migrations)
+    await db.kysely.insertInto('things').values(thing('old')).execute()
+    const add = insertStatement('outbox', { seq: 'bigint', event: 'text' }, '(seq) do update set event = excluded.event')
+    const find = statement<[seq: number, event: string]>({ seq: 'bigint' }, 'select outbox.seq, outbox.event from {given} inner join outbox on outbox.seq = given.seq')
+    const change = statement({ id: 'text', at: 'bigint', share: 'double precision' }, 'update things set at = given.at, share = given.share from {given} where things.id = given.id')
+    const rows = [[1, 'a'], [2, 'it\'s "b", {c}\\'], [3, '']] as const
+    await db.transaction(async (trx) => {
+      await db.each(trx, add, rows)
+      await db.each(trx, add, [[3, 'c']])
+      await db.each(trx, change, [['old', 1_764_000_000_124, Number.POSITIVE_INFINITY]])
+      assert.deepEqual(await db.each(trx, find, [[2]]), [[2, rows[1][1]]])
+      assert.deepEqual(await db.each(db.reading, find, [[2]]), [], 'not committed yet')
+    })
+    assert.deepEqual((await db.each(db.reading, find, [[3], [1], [9]])).toSorted(([a], [b]) => a - b), [[1, 'a'], [3, 'c']])
+    assert.deepEqual(await db.each(db.reading, find, []), [])
+    const { at, share } = await db.reading.selectFrom('things').selectAll().executeTakeFirstOrThrow()
+    assert.deepEqual([at, share], [1_764_000_000_124, Number.POSITIVE_INFINITY])
     await db.close()
   })
 
