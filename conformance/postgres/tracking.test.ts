@@ -9,7 +9,9 @@ import { datasetStories } from '../../src/training/tracking/datasets/stories.ts'
 import { experimentStories } from '../../src/training/tracking/experiments/stories.ts'
 import { loggedModelStories } from '../../src/training/tracking/logged-models/stories.ts'
 import { metricSampleStories } from '../../src/training/tracking/metric-samples/stories.ts'
+import { searchStories } from '../../src/training/tracking/runs/search-stories.ts'
 import { runStories } from '../../src/training/tracking/runs/stories.ts'
+import { writerStories } from '../../src/training/tracking/runs/writer-stories.ts'
 import { traceStories } from '../../src/training/tracking/traces/stories.ts'
 import { webhookStories } from '../../src/training/tracking/webhooks/stories.ts'
 import { summaryStories } from '../../src/training/tracking/summaries/stories.ts'
@@ -26,6 +28,8 @@ const onPostgres = (database: string, more = '') =>
 
 describe('experiments on PostgreSQL', () => experimentStories(onPostgres('experiments')))
 describe('runs on PostgreSQL', () => runStories(onPostgres('runs')))
+describe('many writers at once on PostgreSQL', () => writerStories(onPostgres('many_writers')))
+describe('many runs on PostgreSQL', () => searchStories(onPostgres('many_runs')))
 describe('summaries of runs on PostgreSQL', () => summaryStories(onPostgres('summaries')))
 describe('data sets on PostgreSQL', () => datasetStories(onPostgres('datasets')))
 describe('sampled metrics on PostgreSQL', () => metricSampleStories(onPostgres('metric_samples')))
@@ -68,5 +72,50 @@ describe('writers at once on PostgreSQL', () => {
     const client = trackingClient(createTransport(service.url()))
     const ids = await Promise.all(Array.from({ length: 10 }, () => client.getOrCreateExperiment('shared')))
     assert.equal(new Set(ids).size, 1)
+  })
+})
+
+describe('two services on one PostgreSQL', () => {
+  let database: string | undefined
+  const yaml = () => {
+    database ??= server?.createDatabase('shared')
+    return `project: test\nstorage: {database: "${database ?? ''}"}\n`
+  }
+  const services = [withService(yaml), withService(yaml)]
+  const clients = () => services.map((service) => trackingClient(createTransport(service.url())))
+
+  test('both write to the same runs at once, and each reads what the other wrote', async () => {
+    const [one, other] = clients()
+    assert.ok(one && other)
+    const runs = await Promise.all(Array.from({ length: 20 }, () => one.createRun('0')))
+    const ids = runs.map(({ info }) => info.run_id)
+    await Promise.all(
+      [one, other].flatMap((client, who) =>
+        Array.from({ length: 10 }, async (_, step) => {
+          for (const id of who === 0 ? ids : ids.toReversed()) await client.logMetrics(id, [{ key: 'm', value: step, step: who * 10 + step }])
+        }),
+      ),
+    )
+    for (const id of ids) {
+      for (const client of [one, other]) {
+        assert.equal((await client.metricHistory(id, 'm')).length, 20)
+        assert.equal((await client.getRun(id)).data.metrics[0]?.step, 19)
+      }
+    }
+    await one.setTags(ids[0] ?? '', { said: 'by one' })
+    assert.equal((await other.getRun(ids[0] ?? '')).data.tags.find(({ key }) => key === 'said')?.value, 'by one')
+    await other.setTags(ids[0] ?? '', { said: 'by the other' })
+    assert.equal((await one.getRun(ids[0] ?? '')).data.tags.find(({ key }) => key === 'said')?.value, 'by the other')
+  })
+
+  test('of many moves of an alias at both of them one is done', async () => {
+    const [one, other] = clients()
+    assert.ok(one && other)
+    const { info } = await one.createRun('0')
+    await one.registerModel('m')
+    const versions = await Promise.all([one, other, one, other].map((each) => each.createVersion('m', { source: `${info.artifact_uri}/model`, runId: info.run_id })))
+    assert.equal(new Set(versions.map(({ version }) => version)).size, 4)
+    const moves = await Promise.allSettled(versions.map(({ version }, i) => [one, other][i % 2]?.setAlias('m', 'champion', version, { expected: null })))
+    assert.equal(moves.filter(({ status }) => status === 'fulfilled').length, 1)
   })
 })
