@@ -8,9 +8,20 @@ import { startForTest } from '../../src/platform/service/testing.ts'
 import { trackingService } from '../../src/training/index.ts'
 import { runChecks } from '../lib/python.ts'
 
-for (const script of ['tracking', 'registry', 'models']) {
+/** The scripts, and what of the configuration they need. */
+const SCRIPTS: readonly (readonly [string, string?])[] = [
+  ['tracking'],
+  ['fluent'],
+  ['registry'],
+  ['models'],
+  ['tracing'],
+  ['webhooks', 'webhooks: {allow_http: true, allow_private: true}\n'],
+  ['cli'],
+]
+
+for (const [script, yaml = ''] of SCRIPTS) {
   test(`the unmodified Python client: ${script}`, async (t) => {
-    const service = await startForTest(trackingService, parseConfig(projectConfigSchema, 'project: test\n', 'millrace.yaml', {}))
+    const service = await startForTest(trackingService, parseConfig(projectConfigSchema, `project: test\n${yaml}`, 'millrace.yaml', {}))
     t.after(() => service.stop())
     const folder = mkdtempSync(join(tmpdir(), 'millrace-mlflow-'))
     t.after(() => rmSync(folder, { recursive: true, force: true }))

@@ -35,6 +35,12 @@ export function checkLength(value: string, limit: number, field: string): void {
   if (value.length > limit) throw invalid(`'${field}' exceeds the maximum length of ${limit} characters: it has ${value.length}`)
 }
 
+/** Values longer than `limit` are cut, with nothing said: MLflow's server does so by default, and its clients log what they find. */
+export function fitValues<T extends { readonly value: string }>(pairs: readonly T[], limit: number): readonly T[] {
+  if (pairs.every(({ value }) => value.length <= limit)) return pairs
+  return pairs.map((pair) => (pair.value.length <= limit ? pair : { ...pair, value: pair.value.slice(0, limit) }))
+}
+
 export function checkBatch(what: string, count: number, limit: number): void {
   if (count > limit) {
     throw invalid(`A batch logging request can contain at most ${limit} ${what}. Got ${count} ${what}. Please split up ${what} across multiple requests and try again.`)

@@ -3,7 +3,7 @@ import { MillraceError } from '../../../platform/errors/index.ts'
 import { hexId } from '../../../platform/ids/index.ts'
 import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
-import { LIMITS, checkBatch, checkKey, checkLength } from '../../mlflow/limits.ts'
+import { LIMITS, checkBatch, checkKey, checkLength, fitValues } from '../../mlflow/limits.ts'
 import { refusePurged } from '../../retention/index.ts'
 import { noteDeletion } from '../../transfer/deletions.ts'
 import type { Queries, RunStatus } from '../../tables.ts'
@@ -33,8 +33,9 @@ export interface RunInput {
 }
 
 export async function createRun({ writer, clock }: RunsContext, input: RunInput): Promise<Run> {
-  checkTags(input.tags, 'tags')
-  const tagged = input.tags.find(({ key }) => key === NAME_TAG)?.value
+  checkKeys(input.tags, 'tags')
+  const given = fitValues(input.tags, LIMITS.tagValue)
+  const tagged = given.find(({ key }) => key === NAME_TAG)?.value
   if (input.name && tagged && input.name !== tagged) {
     throw invalid(`Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values (run_name='${input.name}', mlflow.runName='${tagged}').`)
   }
@@ -42,7 +43,7 @@ export async function createRun({ writer, clock }: RunsContext, input: RunInput)
   const runId = hexId()
   const experimentId = parseExperimentId(input.experimentId)
   const startTime = input.startTime ?? clock.wall().getTime()
-  const tags = [...input.tags.filter(({ key }) => key !== NAME_TAG), { key: NAME_TAG, value: name }].toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const tags = [...given.filter(({ key }) => key !== NAME_TAG), { key: NAME_TAG, value: name }].toSorted((a, b) => (a.key < b.key ? -1 : 1))
   const artifactUri = await writer.create({ runId, experimentId, name, userId: input.userId, startTime, tags })
   return {
     info: {
@@ -103,7 +104,7 @@ export async function setRunLifecycle({ db, clock }: Pick<TrainingContext, 'db' 
   })
 }
 
-/** All of it or nothing. */
+/** All of it or nothing. Values of params and tags that are too long are cut, as MLflow cuts them. */
 export async function logBatch({ writer }: RunsContext, log: RunLog): Promise<void> {
   const { runId, metrics, params, tags } = log
   checkRunId(runId)
@@ -112,17 +113,14 @@ export async function logBatch({ writer }: RunsContext, log: RunLog): Promise<vo
   checkBatch('tags', tags.length, LIMITS.tagsInBatch)
   checkBatch('metrics, params, and tags', metrics.length + params.length + tags.length, LIMITS.entitiesInBatch)
   for (const [i, metric] of metrics.entries()) checkMetric(metric, i)
-  for (const [i, { key, value }] of params.entries()) {
-    checkKey(key, `params[${i}].key`)
-    checkLength(value, LIMITS.paramValue, `params[${i}].value`)
-  }
-  checkTags(tags, 'tags')
+  checkKeys(params, 'params')
+  checkKeys(tags, 'tags')
   if (params.length > 1 && new Set(params.map(({ key }) => key)).size < params.length) {
     const keys = params.map(({ key }) => key)
     const repeated = keys.filter((key, i) => keys.indexOf(key) !== i)
     throw invalid(`Duplicate parameter keys have been submitted: ${JSON.stringify(repeated)}. Please ensure the request contains only one param value per param key.`)
   }
-  await writer.log(log)
+  await writer.log({ ...log, params: fitValues(params, LIMITS.paramValue), tags: fitValues(tags, LIMITS.tagValue) })
 }
 
 export async function deleteTag({ db }: TrainingContext, runId: string, key: string): Promise<void> {
@@ -175,11 +173,8 @@ function checkMetric({ key, timestamp }: MetricPoint, i: number): void {
   if (timestamp < 0) throw invalid(`Invalid value ${timestamp} for parameter 'metrics[${i}].timestamp' supplied: expected a nonnegative integer.`)
 }
 
-function checkTags(tags: readonly KeyValue[], field: string): void {
-  for (const [i, { key, value }] of tags.entries()) {
-    checkKey(key, `${field}[${i}].key`)
-    checkLength(value, LIMITS.tagValue, `${field}[${i}].value`)
-  }
+function checkKeys(pairs: readonly KeyValue[], field: string): void {
+  for (const [i, { key }] of pairs.entries()) checkKey(key, `${field}[${i}].key`)
 }
 
 /** Models logged by clients older than MLflow 3: a list in this tag. */

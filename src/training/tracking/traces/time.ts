@@ -8,7 +8,7 @@ export function fromTimestamp(text: string, field: string): number {
 }
 
 export function toTimestamp(time: number): string {
-  return new Date(time).toISOString()
+  return new Date(time).toISOString().replace('.000Z', 'Z')
 }
 
 /** google.protobuf.Duration in JSON (`1.5s`), to milliseconds. */
@@ -18,6 +18,7 @@ export function fromDuration(text: string, field: string): number {
   return Math.round(Number(match[1]) * 1000)
 }
 
+/** With as many digits as protobuf writes: none, or three. */
 export function toDuration(ms: number): string {
-  return `${(ms / 1000).toFixed(3).replace(/\.?0+$/, '')}s`
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${(ms / 1000).toFixed(3)}s`
 }
