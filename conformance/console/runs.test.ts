@@ -34,7 +34,10 @@ async function openTable(search = '', options: Parameters<typeof openPage>[1] = 
   return watched
 }
 
-const settled = (page: Page) => page.waitForFunction('document.querySelector(".run-name") !== null && document.querySelector(".waiting") === null')
+const settled = async (page: Page): Promise<void> => {
+  await page.locator('.run-name').first().waitFor()
+  await page.locator('.waiting').first().waitFor({ state: 'detached' })
+}
 const names = (page: Page): Promise<string[]> => page.locator('.run-name').allTextContents()
 const elements = async (page: Page): Promise<number> => Number(await page.evaluate('document.querySelectorAll(".grid *").length'))
 const activeText = async (page: Page): Promise<string> => String(await page.evaluate('document.getElementById(document.querySelector(".grid").getAttribute("aria-activedescendant"))?.textContent'))

@@ -13,7 +13,7 @@ import { ColumnsPanel } from './columns-panel.tsx'
 import type { FeedQuery } from './feed.ts'
 import { FilterBox } from './filter-box.tsx'
 import { GroupChoice } from './group-choice.tsx'
-import { type RunsSearch, orderBy, parseColumns, parseOrder, shownColumns, writeColumns, writeOrder } from './search.ts'
+import { type RunsSearch, orderBy, parseColumns, parseOrder, parseRunsSearch, shownColumns, writeColumns, writeOrder } from './search.ts'
 import { RunTable, type Selection } from './table.tsx'
 import { type Sections, useSections } from './use-sections.ts'
 import { Views } from './views.tsx'
@@ -58,8 +58,8 @@ export function RunsPage() {
   const filterError = error instanceof AskError && error.status === 400 ? error.message : undefined
 
   const change = (next: Partial<Record<keyof RunsSearch, string | undefined>>): void => {
-    const entries = Object.entries({ ...search, ...next }).filter(([, value]) => value !== undefined && value !== '')
-    void navigate({ search: Object.fromEntries(entries) as RunsSearch, resetScroll: false })
+    // Read again, which puts its parts in order: the same view has one address.
+    void navigate({ search: parseRunsSearch({ ...search, ...next }), resetScroll: false })
   }
   const selection = useMemo(
     (): Selection => ({
