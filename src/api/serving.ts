@@ -17,8 +17,10 @@ export interface JournalRecord {
   readonly role: 'champion' | 'shadow'
   /** Project time of the request: the X-Millrace-Time header where the clock is simulated, else now. Milliseconds. */
   readonly time: number
-  /** Raw input row as received. Present on champion rows only. */
+  /** Raw input row as received, without the columns that `left_out` counts. Present on champion rows only. */
   readonly inputs?: Readonly<Record<string, Scalar>>
+  /** Columns of the row that the model does not know and that were no scalars, or too long to be kept. */
+  readonly left_out?: number
   /** Model inputs after feature engineering, by name; null where missing. Present on champion rows only. */
   readonly features?: Readonly<Record<string, Scalar>>
   /** Features that were not to be had in time and were filled as in training. */

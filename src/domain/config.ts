@@ -102,6 +102,9 @@ const webhooks = closed({
 export const projectConfigSchema = closed({
   ...basePropertiesSchema,
   deployments: Type.Array(deployment, { default: [] }),
+  model_repository: Type.Optional(
+    Type.String({ minLength: 1, description: "A folder of models in Triton's layout (NAME/VERSION/model.onnx), relative to the project, which serving serves instead of the registry's; all of them, unless `deployments` names some" }),
+  ),
   monitors: Type.Array(monitor, { default: [] }),
   retraining: Type.Array(retraining, { default: [] }),
   webhooks,

@@ -1,7 +1,8 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createTransport } from '../../sdk/http.ts'
 import { featuresClient } from '../../sdk/features.ts'
-import type { ProjectConfig } from '../domain/config.ts'
+import { type DeploymentConfig, type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
+import { parseConfig } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
@@ -10,6 +11,7 @@ import { Tally } from './journal/tally.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
+import { LATEST, ModelRepository } from './routing/model-repository.ts'
 import { registryAt } from './routing/registry.ts'
 import { Router } from './routing/router.ts'
 import { type ServingSchema, migrations } from './routing/store.ts'
@@ -29,6 +31,7 @@ const DRAIN_MS = 10_000
 async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
   const { config, folder, log, clock } = context
   let stopping = false
+  let polling: NodeJS.Timeout | undefined
   const journal = Journal.open({
     folder: join(folder, 'journal'),
     durability: config.durability,
@@ -42,12 +45,13 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       ),
     journalHead: () => journal.head,
   })
-  const deployments = makeDeployments(context, metrics)
-  const registry = registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
+  const repository = config.model_repository === undefined ? null : new ModelRepository(resolve(context.projectFolder, config.model_repository))
+  const deployments = makeDeployments(context, metrics, repository)
+  const registry = repository ?? registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
   const router = new Router({
     deployments,
     registry,
-    cache: new ModelCache(join(folder, 'models'), registry),
+    cache: repository ?? new ModelCache(join(folder, 'models'), registry),
     db: context.db,
     outbox: context.outbox,
     clock,
@@ -66,15 +70,20 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     hostAllowed: createHostCheck(config.http.allowed_hosts),
     stopping: () => stopping,
   })
-  await registerRoutes(context.http, { router, journal, hotPath })
+  await registerRoutes(context.http, { router, repository, journal, hotPath })
   context.take(hotPath)
   const tally = new Tally(context.db, journal, log, deployments)
   await tally.start()
   await router.start()
-  context.follow('serving', ['dev.millrace.model.alias.moved'], async ({ event }) => {
-    const { data } = event
-    if ('alias' in data) router.moved(data.model, data.alias)
-  })
+  // The aliases of a repository do not move: it is looked at when a load is asked for.
+  if (!repository) {
+    context.follow('serving', ['dev.millrace.model.alias.moved'], async ({ event }) => {
+      const { data } = event
+      if ('alias' in data) router.moved(data.model, data.alias)
+    })
+    // An MLflow server tells nobody of its moves.
+    if (config.tracking?.external !== undefined) polling = setInterval(() => lookAgain(router, deployments), POLL_MS)
+  }
   return {
     waitingFor: async () => [
       ...router.waitingFor(),
@@ -82,6 +91,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     ],
     stop: async () => {
       stopping = true
+      clearInterval(polling)
       await drain(deployments)
       await router.stop()
       await tally.stop()
@@ -90,7 +100,14 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   }
 }
 
-function makeDeployments(context: ServiceContext<ServingSchema, ProjectConfig>, metrics: ServingMetrics): readonly Deployment[] {
+/** How late a move at an MLflow server is noticed at most. */
+const POLL_MS = 2000
+
+function lookAgain(router: Router, deployments: readonly Deployment[]): void {
+  for (const { slots } of deployments) for (const { model, alias } of slots) router.moved(model, alias)
+}
+
+function makeDeployments(context: ServiceContext<ServingSchema, ProjectConfig>, metrics: ServingMetrics, repository: ModelRepository | null): readonly Deployment[] {
   const { config, log } = context
   const features = featuresClient(createTransport(context.url('features')))
   const ask: AskFeatures = (request, timeoutMs) => features.getOnlineFeatures(request, { timeoutMs })
@@ -102,11 +119,19 @@ function makeDeployments(context: ServiceContext<ServingSchema, ProjectConfig>, 
     },
   }
   const names = new Set<string>()
-  return config.deployments.map((deployment) => {
+  return deploymentsOf(config, repository).map((deployment) => {
     if (names.has(deployment.model)) throw new MillraceError('CONFIG_INVALID', `deployments: ${deployment.model} stands there twice; one deployment has one alias that answers`)
     names.add(deployment.model)
     return new Deployment(deployment, ask, observer)
   })
+}
+
+/** What is to be served: of a repository all models, with the settings that the configuration has for them. */
+function deploymentsOf(config: ProjectConfig, repository: ModelRepository | null): readonly DeploymentConfig[] {
+  if (!repository) return config.deployments
+  if (config.deployments.length > 0) return config.deployments.map((deployment) => ({ ...deployment, alias: LATEST, shadow: [] }))
+  const all = { project: config.project, deployments: repository.models().map((model) => ({ model, alias: LATEST })) }
+  return parseConfig(projectConfigSchema, JSON.stringify(all), 'model_repository', {}).deployments
 }
 
 /** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */

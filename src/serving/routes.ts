@@ -3,21 +3,30 @@ import type { HttpServer, RequestTaker } from '../platform/http/index.ts'
 import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
+import { useProtocolManners } from './protocols/scope.ts'
 import { EXTENSIONS, describeModel } from './protocols/v2/index.ts'
+import type { ModelRepository } from './routing/model-repository.ts'
 import type { Router } from './routing/router.ts'
+import { registerRepositoryRoutes } from './routing/routes.ts'
 import * as schema from './schema.ts'
 
 export interface RoutesOptions {
   readonly router: Router
+  /** Where models come from a folder. */
+  readonly repository: ModelRepository | null
   readonly journal: Journal
   readonly hotPath: RequestTaker
 }
 
 /** The routes off the hot path, and the hot path's own in the OpenAPI document. */
-export async function registerRoutes(http: HttpServer, { router, journal, hotPath }: RoutesOptions): Promise<void> {
+export async function registerRoutes(http: HttpServer, { router, repository, journal, hotPath }: RoutesOptions): Promise<void> {
   await registerPredictions(http, hotPath)
-  registerInferenceProtocol(http, router)
-  registerV1(http, router)
+  await http.register(async (scope) => {
+    useProtocolManners(scope)
+    registerInferenceProtocol(scope, router)
+    registerV1(scope, router)
+    registerRepositoryRoutes(scope, router, repository)
+  })
 
   http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => router.states())
 

@@ -39,19 +39,21 @@ interface Identified {
   readonly id?: string
 }
 
-export interface ParsedRows extends Identified {
+/** The answer over HTTP: JSON where it is text. */
+export type HttpAnswer = string | BinaryAnswer
+
+export interface ParsedRows<A = HttpAnswer> extends Identified {
   readonly rows: readonly Row[]
-  /** The answer: JSON where it is text. */
-  readonly present: (prediction: Prediction, requestId: string) => string | BinaryAnswer
+  readonly present: (prediction: Prediction, requestId: string) => A
 }
 
-export interface ParsedTensors extends Identified {
+export interface ParsedTensors<A = HttpAnswer> extends Identified {
   readonly tensors: TensorMap
   readonly fetch: readonly string[]
-  readonly present: (prediction: Pick<TensorPrediction, 'model' | 'version' | 'outputs'>, requestId: string) => string | BinaryAnswer
+  readonly present: (prediction: Pick<TensorPrediction, 'model' | 'version' | 'outputs'>, requestId: string) => A
 }
 
-export type ParsedBody = ParsedRows | ParsedTensors
+export type ParsedBody<A = HttpAnswer> = ParsedRows<A> | ParsedTensors<A>
 
 export interface BinaryAnswer {
   readonly body: Buffer

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { errnoCode, toMillraceError } from '../../platform/errors/index.ts'
 import { syncFolder, writeFileDurable } from '../../platform/fs/index.ts'
+import type { LoadOptions } from '../runtime/model.ts'
 import type { ModelRegistry, VersionFound } from './registry.ts'
 
 /** Names the version that a folder holds; written last, so a folder that has it is whole. */
@@ -10,8 +11,19 @@ const IDENTITY_FILE = '.identity'
 /** Versions kept of each model beside those in use, so that going back needs no download. */
 const SPARE_VERSIONS = 5
 
+/** Where the files of model versions are. */
+export interface ModelStore {
+  /** The folder of a version that is here, null if it is not. */
+  find(model: string, found: VersionFound): string | null
+  /** The folder of a version, brought here if it is not, until `stop` aborts. */
+  ensure(model: string, found: VersionFound, stop: AbortSignal): Promise<string>
+  /** Removes versions that nobody needs. */
+  prune(model: string, inUse: ReadonlySet<string>): void
+  loadOptions(model: string): LoadOptions
+}
+
 /** Model versions on this machine: `FOLDER/MODEL/VERSION/`, each put in place by one rename. */
-export class ModelCache {
+export class ModelCache implements ModelStore {
   readonly #folder: string
   readonly #registry: ModelRegistry
 
@@ -22,7 +34,6 @@ export class ModelCache {
     for (const name of readdirSync(folder)) if (name.startsWith('.')) rmSync(join(folder, name), { recursive: true, force: true })
   }
 
-  /** The folder of a version that is here, null if it is not. */
   find(model: string, { version, identity }: VersionFound): string | null {
     const folder = this.#folderOf(model, version)
     try {
@@ -33,7 +44,6 @@ export class ModelCache {
     }
   }
 
-  /** The folder of a version, downloaded if it is not here, until `stop` aborts. */
   async ensure(model: string, found: VersionFound, stop: AbortSignal): Promise<string> {
     const present = this.find(model, found)
     if (present !== null) return present
@@ -63,6 +73,10 @@ export class ModelCache {
       .map((name) => ({ name, time: statSync(join(folder, name)).mtimeMs }))
       .sort((a, b) => b.time - a.time)
     for (const { name } of spare.slice(SPARE_VERSIONS)) rmSync(join(folder, name), { recursive: true, force: true })
+  }
+
+  loadOptions(): LoadOptions {
+    return {}
   }
 
   #folderOf(model: string, version: string): string {

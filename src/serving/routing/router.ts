@@ -11,7 +11,7 @@ import { ApiError } from '../../../sdk/http.ts'
 import { LoadedModel } from '../runtime/model.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
 import type { Deployment } from './deployment.ts'
-import type { ModelCache } from './model-cache.ts'
+import type { ModelStore } from './model-cache.ts'
 import type { ModelRegistry, VersionFound } from './registry.ts'
 import type { Slot } from './slot.ts'
 import { type ServingSchema, readRollouts, writeRollout } from './store.ts'
@@ -19,7 +19,7 @@ import { type ServingSchema, readRollouts, writeRollout } from './store.ts'
 export interface RouterOptions {
   readonly deployments: readonly Deployment[]
   readonly registry: ModelRegistry
-  readonly cache: ModelCache
+  readonly cache: ModelStore
   readonly db: Database<ServingSchema>
   readonly outbox: Outbox
   readonly clock: Clock
@@ -68,6 +68,13 @@ export class Router {
   moved(model: string, alias: string): void {
     const slot = this.find(model)?.slot(alias)
     if (slot) this.#check(slot)
+  }
+
+  /** Looks where the model's aliases point, and resolves when serving is there or cannot be. */
+  async recheck(model: string): Promise<void> {
+    const { slots = [] } = this.find(model) ?? {}
+    for (const slot of slots) this.#check(slot)
+    await Promise.all(slots.map((slot) => slot.running))
   }
 
   waitingFor(): readonly string[] {
@@ -239,7 +246,7 @@ export class Router {
 
   async #load(model: string, version: string, folder: string): Promise<LoadedModel> {
     const started = performance.now()
-    const loaded = await LoadedModel.load(model, version, folder)
+    const loaded = await LoadedModel.load(model, version, folder, this.#options.cache.loadOptions(model))
     this.#options.metrics.loaded(model, version, (performance.now() - started) / 1000)
     return loaded
   }

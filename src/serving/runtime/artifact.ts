@@ -28,12 +28,12 @@ const mlmodelSchema = Compile(
   }),
 )
 
-/** Reads a model folder. MODEL_INVALID or FEATURES_INVALID says what is wrong with which file. */
-export function readArtifact(folder: string): ModelArtifact {
+/** Reads a model folder; `file` is the model where no MLmodel says which. MODEL_INVALID or FEATURES_INVALID says what is wrong with which file. */
+export function readArtifact(folder: string, file = 'model.onnx'): ModelArtifact {
   const mlmodel = readMlmodel(folder)
   const features = readOptional(join(folder, 'features.json'))
   return {
-    onnxFile: insideRoot(folder, mlmodel.flavors?.onnx?.data ?? 'model.onnx'),
+    onnxFile: insideRoot(folder, mlmodel.flavors?.onnx?.data ?? file),
     signature: mlmodel.signature ? columnSignature(mlmodel.signature) : null,
     features: features === null ? null : parseFeatureSpec(features),
     example: readExample(folder, mlmodel.saved_input_example_info?.artifact_path ?? 'input_example.json'),

@@ -1,5 +1,6 @@
 import type { JournalRecord } from '../../api/serving.ts'
-import type { FeatureBuilder } from '../../domain/feature-builder.ts'
+import { createRowWriter } from './input-row.ts'
+import type { ModelInputs } from './inputs.ts'
 
 /**
  * Writes the JSON of journal records, without the closing brace, as `LineBuffer.add` takes it. By hand: it runs once for every row that is served.
@@ -13,7 +14,8 @@ export interface LineWriter {
 
 type Row = Readonly<Record<string, unknown>>
 
-export function createLineWriter(model: string, version: string, alias: string, role: JournalRecord['role'], builder: FeatureBuilder): LineWriter {
+export function createLineWriter(model: string, version: string, alias: string, role: JournalRecord['role'], { builder, known }: Pick<ModelInputs, 'builder' | 'known'>): LineWriter {
+  const rowJson = createRowWriter(known)
   const fixed = `,"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"alias":${JSON.stringify(alias)},"role":"${role}","time":`
   const numericKeys = builder.numeric.map((name) => `${JSON.stringify(name)}:`)
   const categoricalKeys = builder.categorical.map((name) => `${JSON.stringify(name)}:`)
@@ -36,18 +38,7 @@ export function createLineWriter(model: string, version: string, alias: string, 
 
   return {
     champion: (id, row, time, input, numeric, categorical, missing, score, probe) =>
-      `${head(id, row, time)},"inputs":${scalarsJson(input)},"features":{${features(row, numeric, categorical)}}${tail(missing, score, probe)}`,
+      `${head(id, row, time)},"inputs":${rowJson(input)},"features":{${features(row, numeric, categorical)}}${tail(missing, score, probe)}`,
     shadow: (id, row, time, missing, score, probe) => head(id, row, time) + tail(missing, score, probe),
   }
-}
-
-/** The row as JSON; what a caller put into columns beyond the signature is kept where it is a scalar. */
-function scalarsJson(row: Row): string {
-  for (const name in row) {
-    const value = row[name]
-    if (typeof value === 'object' && value !== null) {
-      return JSON.stringify(Object.fromEntries(Object.entries(row).filter(([, field]) => typeof field !== 'object' || field === null)))
-    }
-  }
-  return JSON.stringify(row)
 }

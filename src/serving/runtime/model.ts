@@ -4,6 +4,13 @@ import { type ModelArtifact, readArtifact } from './artifact.ts'
 import { RowModel } from './row-model.ts'
 import { type TensorInterface, type TensorMap, interfaceOf, openSession, runSession } from './tensor/session.ts'
 
+export interface LoadOptions {
+  /** The model's file where no MLmodel names one; `model.onnx` by default. */
+  readonly file?: string
+  /** Rows that requests may be put together to, 0 for none; by default a model that takes rows may, and no other. */
+  readonly maxBatchSize?: number
+}
+
 /**
  * A model version in memory: its session, and how it may be asked: by rows, by tensors, or both. A model with feature engineering takes rows alone, since its
  * tensors hold what only Millrace computes. Used until `retire`, released when nobody uses it any more.
@@ -16,28 +23,32 @@ export class LoadedModel {
   readonly refusedRows: string
   /** null where the model has feature engineering. */
   readonly tensors: TensorInterface | null
+  /** Rows of requests by tensors that may go together; 1: each is run as it came. */
+  readonly batch: number
   readonly #session: InferenceSession
   #users = 0
   #retired = false
 
-  private constructor(name: string, version: string, session: InferenceSession, rows: RowModel | string, tensors: TensorInterface | null) {
+  private constructor(name: string, version: string, session: InferenceSession, rows: RowModel | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
     this.name = name
     this.version = version
     this.rows = typeof rows === 'string' ? null : rows
     this.refusedRows = typeof rows === 'string' ? rows : ''
     this.tensors = tensors
+    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, maxBatchSize)
     this.#session = session
   }
 
   /** Loads the folder, warms the session and checks that it answers a row with a finite number. MODEL_INVALID says why it cannot be served. */
-  static async load(name: string, version: string, folder: string): Promise<LoadedModel> {
-    const artifact = readArtifact(folder)
+  static async load(name: string, version: string, folder: string, { file, maxBatchSize }: LoadOptions = {}): Promise<LoadedModel> {
+    const artifact = readArtifact(folder, file)
     const session = await openSession(artifact.onnxFile)
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)
       if (typeof rows !== 'string') await rows.check(artifact.example)
-      return new LoadedModel(name, version, session, rows, tensors)
+      if (maxBatchSize !== undefined && maxBatchSize > 0) refuseFixedBatch(tensors, maxBatchSize)
+      return new LoadedModel(name, version, session, rows, tensors, maxBatchSize)
     } catch (error) {
       await session.release()
       if (error instanceof MillraceError) throw error
@@ -74,6 +85,12 @@ export class LoadedModel {
     if (this.#retired) return
     this.#retired = true
     if (this.#users === 0) void this.#session.release()
+  }
+}
+
+function refuseFixedBatch(tensors: TensorInterface | null, maxBatchSize: number): void {
+  for (const { name, shape } of [...(tensors?.inputs ?? []), ...(tensors?.outputs ?? [])]) {
+    if (shape[0] !== -1) throw new MillraceError('MODEL_INVALID', `max_batch_size is ${maxBatchSize}, but ${name} has shape [${shape.join(', ')}]: its first axis is no batch`)
   }
 }
 

@@ -277,7 +277,7 @@ function needsLookup({ byRows: { inputs } }: LoadedModel, rows: readonly Row[]):
 function writerOf(writers: Compiled['writers'], model: LoadedModel, alias: string, role: 'champion' | 'shadow'): LineWriter {
   const known = writers[role].get(alias)
   if (known) return known
-  const made = createLineWriter(model.name, model.version, alias, role, model.byRows.inputs.builder)
+  const made = createLineWriter(model.name, model.version, alias, role, model.byRows.inputs)
   writers[role].set(alias, made)
   return made
 }

@@ -1,16 +1,12 @@
 import type { ColumnSpec } from '../../../domain/signature.ts'
-import type { TensorInterface } from '../../runtime/tensor/session.ts'
 import { acceptJson } from '../json.ts'
 import { mediaType } from '../media-type.ts'
-import type { ModelShape, ParsedRows, ParsedTensors, Protocol, RowShape } from '../protocol.ts'
-import { badRequest, describeType, isObject, rowsFromColumns } from '../shapes.ts'
-import { columnsOf } from './columns.ts'
-import { outputsAsked, present, rowOutputs, rowTensors } from './outputs.ts'
-import { type ReceivedTensor, receiveTensor } from './received.ts'
+import type { ModelShape, Protocol } from '../protocol.ts'
+import { badRequest, describeType, isObject } from '../shapes.ts'
+import { parseTensors } from './ask.ts'
+import { present, rowOutputs } from './outputs.ts'
+import { receiveTensor } from './received.ts'
 import { RawTensors, splitBody } from './request.ts'
-import { modelTensors, namesTensors } from './tensors.ts'
-
-const FIT_ID = /^[\w.:\-/]{1,128}$/
 
 /**
  * The Open Inference Protocol V2 over REST, tensors in JSON or raw after it (the binary extension, which `tritonclient` speaks by default). The tensors are the
@@ -30,41 +26,9 @@ export const v2Protocol: Protocol = {
     const raw = new RawTensors(rest)
     const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()
-    const { tensors, rows } = model
-    const parsed = tensors && (rows === null || namesTensors(tensors, received)) ? parseTensors(tensors, received, json, id) : parseRows(model.byRows, received, json, id)
-    return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}) }
+    return parseTensors(model, received, json, (answered, asked, valueOf, requestId) => present(answered, asked, valueOf, id ?? requestId), id)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
-}
-
-function parseTensors(tensors: TensorInterface, received: readonly ReceivedTensor[], json: Readonly<Record<string, unknown>>, id: string | undefined): ParsedTensors {
-  const asked = outputsAsked(tensors.outputs, json)
-  return {
-    tensors: modelTensors(tensors, received),
-    fetch: [...new Set(asked.map(({ name }) => name))],
-    present: (prediction, requestId) =>
-      present(
-        prediction,
-        asked,
-        (name) => {
-          const value = prediction.outputs.get(name)
-          if (value) return value
-          throw badRequest(`there is no output ${name}`)
-        },
-        id ?? requestId,
-      ),
-  }
-}
-
-function parseRows({ columns, kind }: RowShape, received: readonly ReceivedTensor[], json: Readonly<Record<string, unknown>>, id: string | undefined): ParsedRows {
-  const known = new Set(columns.map((column) => column.name))
-  const lists = received.flatMap((tensor) => columnsOf(tensor, known))
-  const [first] = lists
-  for (const [name, list] of lists) {
-    if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
-  }
-  const asked = outputsAsked(rowOutputs(kind), json)
-  return { rows: rowsFromColumns(lists), present: (prediction, requestId) => present(prediction, asked, rowTensors(prediction), id ?? requestId) }
 }
 
 function onlyInput({ tensors, rows }: ModelShape): { readonly name: string; readonly datatype: string } | undefined {
@@ -82,4 +46,4 @@ export function describeModel(name: string, versions: readonly string[], { tenso
 }
 
 /** What the server says of itself at `/v2`. */
-export const EXTENSIONS = ['binary_tensor_data'] as const
+export const EXTENSIONS = ['binary_tensor_data', 'model_repository'] as const

@@ -21,7 +21,17 @@ export interface ReceivedTensor {
 
 export function receiveTensor(input: unknown, at: string, raw: RawTensors): ReceivedTensor {
   if (!isObject(input)) throw badRequest(`${at} is ${describeType(input)}, expected a tensor`)
-  const { name, shape, datatype, data } = input
+  const { data } = input
+  const described = describeTensor(input, at)
+  const { datatype, shape, where } = described
+  const count = countOf(shape)
+  const size = binarySize(parametersOf(input, `${where}.`), where)
+  if (size !== undefined && data !== undefined) throw badRequest(`${where} has both data and parameters.binary_data_size, expected one of them`)
+  return { ...described, data: size === undefined ? { json: flatten(data, shape, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
+}
+
+/** Name, datatype and shape of a tensor, in whatever form its elements come. */
+export function describeTensor({ name, shape, datatype }: Readonly<Record<string, unknown>>, at: string): Omit<ReceivedTensor, 'data'> {
   if (typeof name !== 'string') throw badRequest(`${at}.name is ${describeType(name)}, expected a string`)
   const where = `${at} (${name})`
   if (typeof datatype !== 'string') throw badRequest(`${where}.datatype is ${describeType(datatype)}, expected a string`)
@@ -29,11 +39,7 @@ export function receiveTensor(input: unknown, at: string, raw: RawTensors): Rece
   if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw badRequest(`${where}.shape: expected a list of sizes`)
   }
-  const sizes: readonly number[] = shape
-  const count = countOf(sizes)
-  const size = binarySize(parametersOf(input, `${where}.`), where)
-  if (size !== undefined && data !== undefined) throw badRequest(`${where} has both data and parameters.binary_data_size, expected one of them`)
-  return { name, datatype, shape: sizes, where, data: size === undefined ? { json: flatten(data, sizes, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
+  return { name, datatype, shape, where }
 }
 
 function flatten(data: unknown, sizes: readonly number[], count: number, where: string): readonly unknown[] {

@@ -44,7 +44,7 @@ interface Compiled {
 
 /**
  * The way of a request whose tensors are the model's own: check, run, journal, answer; then the shadows. Requests to a model that takes rows go together along
- * the first axis; whether another model's first axis is a batch nobody says, so its requests are run one by one.
+ * the first axis; whether another model's first axis is a batch only its `max_batch_size` says, and without that its requests are run one by one.
  */
 export class TensorPlane {
   readonly #journal: Journal
@@ -106,11 +106,11 @@ export class TensorPlane {
   }
 
   #run(served: Served, { model, alias }: Target, request: TensorRequest, role: TensorJob['role']): Promise<TensorMap> {
-    const batchable = model.rows !== null && model.rows.batch > 1
+    const batchable = model.batch > 1
     return new Promise((resolve, reject) => {
       const job: TensorJob = {
         rows: batchable ? rowsOf(request) : 1,
-        key: batchable ? request.fetch.join('\n') : String(this.#alone++),
+        key: batchable ? keyOf(request) : String(this.#alone++),
         served,
         request,
         alias,
@@ -131,7 +131,7 @@ export class TensorPlane {
     const made: Compiled = {
       metrics,
       batcher: new Batcher<TensorJob>({
-        maxRows: Math.min(maxRows, model.rows?.batch ?? 1),
+        maxRows: Math.min(maxRows, model.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return runBatch(model, slices)
@@ -163,7 +163,7 @@ export class TensorPlane {
 function check(model: LoadedModel, { inputs }: TensorRequest): void {
   if (!model.tensors) throw new MillraceError('INPUT_INVALID', `${model.name} takes rows, not tensors of its own`)
   checkInputs(model.tensors, inputs)
-  const sizes = model.rows ? new Set([...inputs.values()].map(({ shape }) => shape[0])) : new Set()
+  const sizes = new Set(model.batch > 1 ? [...inputs.values()].map(({ shape }) => shape[0]) : [])
   if (sizes.size > 1) throw new MillraceError('INPUT_INVALID', `the inputs have ${[...sizes].join(' and ')} rows, expected as many each`)
 }
 
@@ -201,6 +201,11 @@ function valueOf(tensors: TensorMap, name: string) {
   const value = tensors.get(name)
   if (value) return value
   throw new MillraceError('PREDICTION_FAILED', `there is no tensor ${name}`)
+}
+
+/** Requests go together whose tensors are alike but for the first axis. */
+function keyOf({ inputs, fetch }: TensorRequest): string {
+  return `${fetch.join()} ${[...inputs.values()].map(({ shape }) => shape.slice(1).join('x')).join()}`
 }
 
 function rowsOf({ inputs }: TensorRequest): number {

@@ -1,0 +1,51 @@
+import type { Prediction } from '../../runtime/plane.ts'
+import type { TensorPrediction } from '../../runtime/tensor/plane.ts'
+import type { TensorInterface } from '../../runtime/tensor/session.ts'
+import type { TensorValue } from '../../runtime/tensor/value.ts'
+import type { ModelShape, ParsedBody, ParsedRows, ParsedTensors, RowShape } from '../protocol.ts'
+import { badRequest, rowsFromColumns } from '../shapes.ts'
+import { columnsOf } from './columns.ts'
+import { type Answered, type OutputAsked, outputsAsked, rowOutputs, rowTensors } from './outputs.ts'
+import type { ReceivedTensor } from './received.ts'
+import { modelTensors, namesTensors } from './tensors.ts'
+
+const FIT_ID = /^[\w.:\-/]{1,128}$/
+
+/** Writes an answer in the form of one transport. */
+export type Presenter<A> = (answered: Answered, asked: readonly OutputAsked[], valueOf: (name: string) => TensorValue, requestId: string) => A
+
+/**
+ * What a request asks of a model, whichever transport brought it: of the model's own tensors, or of the columns that it is asked by. `request` has `outputs` and
+ * `parameters` as the protocol's JSON has them.
+ */
+export function parseTensors<A>(model: ModelShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>, id?: string): ParsedBody<A> {
+  const { tensors, rows } = model
+  const own = tensors && (rows === null || namesTensors(tensors, received))
+  const parsed = own ? askTensors(tensors, received, request, present) : askRows(model.byRows, received, request, present)
+  return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}) }
+}
+
+function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedTensors<A> {
+  const asked = outputsAsked(tensors.outputs, request)
+  const valueOf = ({ outputs }: Pick<TensorPrediction, 'outputs'>) => (name: string) => {
+    const value = outputs.get(name)
+    if (value) return value
+    throw badRequest(`there is no output ${name}`)
+  }
+  return {
+    tensors: modelTensors(tensors, received),
+    fetch: [...new Set(asked.map(({ name }) => name))],
+    present: (prediction, requestId) => present(prediction, asked, valueOf(prediction), requestId),
+  }
+}
+
+function askRows<A>({ columns, kind }: RowShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedRows<A> {
+  const known = new Set(columns.map((column) => column.name))
+  const lists = received.flatMap((tensor) => columnsOf(tensor, known))
+  const [first] = lists
+  for (const [name, list] of lists) {
+    if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
+  }
+  const asked = outputsAsked(rowOutputs(kind), request)
+  return { rows: rowsFromColumns(lists), present: (prediction: Prediction, requestId) => present(prediction, asked, rowTensors(prediction), requestId) }
+}
