@@ -42,6 +42,8 @@ export function toMlflowError(error: MillraceError, requestId: string): { readon
 /** Errors that Fastify itself raises while it reads a request, in our codes. */
 export function fromFastify(error: Error & { readonly statusCode?: number }): MillraceError {
   if (error instanceof MillraceError) return error
+  // What recurses over a body runs out of stack on one that nests thousands of levels deep, and nothing of ours nests like that.
+  if (error instanceof RangeError && /call stack/.test(error.message)) return new MillraceError('BAD_REQUEST', 'the body nests too deeply', { cause: error })
   if (error.statusCode === 413) return new MillraceError('BODY_TOO_LARGE', error.message, { cause: error })
   if (error.statusCode === 415) {
     return new MillraceError('UNSUPPORTED_MEDIA_TYPE', 'Content-Type: expected application/json', { cause: error })
