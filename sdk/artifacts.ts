@@ -37,11 +37,13 @@ export function artifactsClient(transport: Transport) {
   }
 
   const write = async (uri: string, content: ArtifactContent): Promise<void> => {
-    await transport.json('PUT', `${PROXY}/${encodePath(keyOf(uri))}`, {
+    // MLflow's server answers it with an empty body.
+    const response = await transport.raw('PUT', `${PROXY}/${encodePath(keyOf(uri))}`, {
       body: content,
       timeoutMs: UPLOAD_TIMEOUT_MS,
       headers: { 'content-type': 'application/octet-stream' },
     })
+    await response.arrayBuffer()
   }
   const read = (uri: string): Promise<Response> => transport.raw('GET', `${PROXY}/${encodePath(keyOf(uri))}`, { silenceMs: DOWNLOAD_SILENCE_MS })
   /** Names right below the location. */

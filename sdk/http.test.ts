@@ -47,7 +47,7 @@ for (const [what, body, expected] of bodies) {
 
 const errors: readonly (readonly [string, string, string, string])[] = [
   ['problem details', '{"code":"CONFLICT","detail":"it exists","details":[1]}', 'CONFLICT', 'it exists'],
-  ['an error of MLflow’s', '{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no run"}', 'RESOURCE_DOES_NOT_EXIST', 'no run'],
+  ['an error of MLflow’s', '{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no run"}', 'NOT_FOUND', 'no run'],
   ['an error of the Open Inference Protocol', '{"error":"no model"}', 'HTTP_ERROR', 'no model'],
   ['a page of something else', '<h1>Bad</h1>', 'HTTP_ERROR', '<h1>Bad</h1>'],
 ]

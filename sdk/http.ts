@@ -153,5 +153,19 @@ function apiError(status: number, text: string): ApiError {
     return typeof value === 'string' ? value : undefined
   }
   const details: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'details') : undefined
-  return new ApiError(status, field('code') ?? field('error_code') ?? 'HTTP_ERROR', field('detail') ?? field('message') ?? field('error') ?? text.slice(0, 500), details)
+  return new ApiError(status, field('code') ?? fromMlflow(field('error_code'), field('message') ?? '') ?? 'HTTP_ERROR', field('detail') ?? field('message') ?? field('error') ?? text.slice(0, 500), details)
+}
+
+/** Our word for what a server of MLflow says, which knows its own alone. */
+const OF_MLFLOW: Readonly<Record<string, string>> = {
+  RESOURCE_DOES_NOT_EXIST: 'NOT_FOUND',
+  RESOURCE_ALREADY_EXISTS: 'ALREADY_EXISTS',
+  RESOURCE_CONFLICT: 'CONFLICT',
+  INVALID_PARAMETER_VALUE: 'BAD_REQUEST',
+  TEMPORARILY_UNAVAILABLE: 'UNAVAILABLE',
+}
+
+function fromMlflow(code: string | undefined, message: string): string | undefined {
+  if (code === 'INVALID_PARAMETER_VALUE' && /^Registered model alias .* not found/.test(message)) return 'ALIAS_NOT_FOUND'
+  return code === undefined ? undefined : (OF_MLFLOW[code] ?? code)
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { SERVICE_NAMES } from '../platform/config/names.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 
 export function register(program: Command): void {
@@ -14,6 +13,7 @@ async function move(text: string): Promise<void> {
   const { controlClient } = await import('../../sdk/control.ts')
   const { eventsClient } = await import('../../sdk/events.ts')
   const { timeOf } = await import('../domain/moment.ts')
+  const { ownServices } = await import('../platform/config/index.ts')
   const { connect } = await import('./connect.ts')
   const { timeDriver } = await import('./demo/time.ts')
   const { loadProject } = await import('./project.ts')
@@ -22,7 +22,7 @@ async function move(text: string): Promise<void> {
   const project = loadProject()
   if (project.config.clock === 'wall') throw new MillraceError('CLOCK_NOT_SIMULATED', 'project time is wall time here: set `clock: {simulated: …}` in millrace.yaml to move it')
   const driver = timeDriver({
-    control: SERVICE_NAMES.map((name) => ({ name, ...controlClient(connect(project, name)) })),
+    control: ownServices(project.config).map((name) => ({ name, ...controlClient(connect(project, name)) })),
     events: eventsClient(connect(project, 'gateway')),
   })
   let told = ''

@@ -14,7 +14,7 @@ export interface Reached {
  */
 export function reach({ config, folder }: Project, service: ServiceName, address?: string): Reached {
   const ours = serviceUrl(config, service)
-  const named = config.services[service].url !== undefined || (address !== undefined && address !== ours)
+  const named = config.services[service].url !== undefined || (service === 'tracking' && config.tracking?.external !== undefined) || (address !== undefined && address !== ours)
   return { url: address ?? ours, headers: named ? {} : { [PROJECT_HEADER]: formatIdentity(projectIdentity(config, folder)) } }
 }
 

@@ -19,6 +19,9 @@ export function register(program: Command): void {
 
 async function serve(name: ServiceName, options: TrackingOptions): Promise<void> {
   const { folder, config, database } = await settings(name, options)
+  if (name === 'tracking' && config.tracking?.external !== undefined) {
+    throw new MillraceError('USAGE', `tracking.external: this project uses the MLflow server at ${config.tracking.external}, so there is no tracking service of its own; without that key there is one`)
+  }
   const { SERVICES } = await import('./services.ts')
   // Under a supervisor that was killed with -9 nobody would ever stop this process: its end of the channel closes instead. Until there is
   // something to stop, leaving is enough.

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { SERVICE_NAMES, type ServiceName } from '../platform/config/names.ts'
+import type { ServiceName } from '../platform/config/names.ts'
 import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
 import type { Project } from './project.ts'
 
@@ -24,9 +24,10 @@ export function register(program: Command): void {
 }
 
 async function status(options: { readonly json?: boolean }): Promise<void> {
+  const { ownServices } = await import('../platform/config/index.ts')
   const { loadProject } = await import('./project.ts')
   const project = loadProject()
-  const reports = await Promise.all(SERVICE_NAMES.map((name) => report(project, name)))
+  const reports = await Promise.all(ownServices(project.config).map((name) => report(project, name)))
   process.stdout.write(options.json ? `${JSON.stringify(reports)}\n` : reports.map(line).join(''))
   const silent = reports.filter(({ time }) => time === null).map(({ service }) => service)
   if (silent.length > 0) throw new MillraceError('UNAVAILABLE', `no good answer from ${silent.join(', ')}; \`millrace up\` starts the services, and each has its log in ${project.config.storage.folder}/logs`)

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { SERVICE_NAMES, type ServiceName, serviceUrl } from '../platform/config/index.ts'
+import { type ServiceName, ownServices, serviceUrl } from '../platform/config/index.ts'
 import { ENTRY } from '../platform/entry.ts'
 import { Supervisor } from '../platform/supervisor/index.ts'
 import type { Project } from './project.ts'
@@ -21,11 +21,12 @@ const OFF_THE_HOT_PATH: readonly ServiceName[] = ['gateway', 'tracking', 'pipeli
 
 /** A supervisor over the project's services, each `millrace serve NAME` in a process of its own, on the Node that runs this. */
 export function createSupervisor({ folder, config }: Project, environment: Readonly<Record<string, string | undefined>> = {}): Supervisor {
-  const services = SERVICE_NAMES.map((name) => ({
+  const running = ownServices(config)
+  const services = running.map((name) => ({
     name,
     command: [process.execPath, ...NODE_FLAGS, ...(OFF_THE_HOT_PATH.includes(name) ? ['--optimize-for-size'] : []), ENTRY, 'serve', name] as [string, ...string[]],
     healthUrl: `${serviceUrl(config, name)}/health`,
-    after: AFTER[name],
+    after: AFTER[name].filter((other) => running.includes(other)),
   }))
   const state = resolve(folder, config.storage.folder)
   // Two arenas: glibc otherwise keeps one a thread and core, and what DuckDB and ONNX Runtime free stays in them.

@@ -1,7 +1,7 @@
 import { Agent, type Dispatcher } from 'undici'
 import type { ServiceContext } from '../../platform/service/index.ts'
 import type { ProjectConfig } from '../../domain/config.ts'
-import { SERVICE_NAMES, databaseUrl } from '../../platform/config/index.ts'
+import { databaseUrl, ownServices } from '../../platform/config/index.ts'
 import { type Database, openDatabase } from '../../platform/db/index.ts'
 import type { EventsSchema } from '../../platform/events/outbox.ts'
 import { Counter, Gauge } from '../../platform/metrics/index.ts'
@@ -86,8 +86,8 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
   }
 }
 
-/** Each service's outbox, and the project's own, which its command-line tools write and pipelines hands out. */
-function feedsOf({ name, outbox, url }: ServiceContext<EventsSchema, ProjectConfig>, dispatcher: Dispatcher): readonly Feed[] {
-  const services = SERVICE_NAMES.map((service) => (service === name ? localFeed(name, outbox) : httpFeed(service, `${url(service)}/-/outbox`, dispatcher)))
+/** The outbox of each service that is ours, and the project's own, which its command-line tools write and pipelines hands out. */
+function feedsOf({ name, outbox, url, config }: ServiceContext<EventsSchema, ProjectConfig>, dispatcher: Dispatcher): readonly Feed[] {
+  const services = ownServices(config).map((service) => (service === name ? localFeed(name, outbox) : httpFeed(service, `${url(service)}/-/outbox`, dispatcher)))
   return [...services, httpFeed('project', `${url('pipelines')}/-/outbox/project`, dispatcher)]
 }

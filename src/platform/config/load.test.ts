@@ -22,7 +22,7 @@ test('an environment variable overrides a key', () => {
 const refused: readonly (readonly [string, string, Record<string, string>, RegExp])[] = [
   ['a value of the wrong type', 'project: flights\nservices:\n  tracking:\n    port: many\n', {}, /^millrace\.yaml:4: services\.tracking\.port: found "many", expected an integer ≥ 1 and ≤ 65535 \(Port to listen on\)$/],
   ['a value out of range', 'project: flights\nservices:\n  tracking: {port: 70000}\n', {}, /^millrace\.yaml:3: services\.tracking\.port: found 70000, expected an integer/],
-  ['an unknown key', 'project: flights\nstorrage: {}\n', {}, /^millrace\.yaml:2: storrage: unknown key, expected one of project, clock, durability, storage, http, services$/],
+  ['an unknown key', 'project: flights\nstorrage: {}\n', {}, /^millrace\.yaml:2: storrage: unknown key, expected one of project, clock, durability, storage, http, tracking, services$/],
   ['a missing key', 'durability: power\n', {}, /^millrace\.yaml:1: project: is missing, expected a string/],
   ['a choice that does not exist', 'project: flights\ndurability: none\n', {}, /^millrace\.yaml:2: durability: found "none", expected "process" or "power"$/],
   ['YAML that is not YAML', 'project: [flights\n', {}, /^millrace\.yaml:\d+: /],

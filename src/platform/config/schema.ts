@@ -64,6 +64,13 @@ export const basePropertiesSchema = {
     allowed_hosts: Type.Array(Type.String(), { default: [], description: 'Names besides localhost under which the services are called' }),
     body_limit: Type.Integer({ minimum: 1024, default: 16 * 1024 * 1024, description: 'Longest body of a request, in bytes; predictions and artifacts have limits of their own' }),
   }),
+  tracking: Type.Optional(
+    closed({
+      external: Type.Optional(
+        Type.String({ pattern: '^https?://', form: '`http://…` or `https://…`', description: 'An MLflow server that is there already: the services use it, and none of our own is started' }),
+      ),
+    }),
+  ),
   services,
 } as const satisfies TProperties
 
