@@ -49,6 +49,16 @@ export interface PromotionTerms {
   readonly min_pairs: number
 }
 
+/** Why there may be too few labelled pairs: for whoever reads of the refusal. */
+export interface ShadowFacts {
+  /** Requests of the shadow period that both versions predicted, with a label or without. */
+  readonly predicted: number
+  /** How long the model's latest labels took, median, in days; null where none has come. */
+  readonly label_delay_days: number | null
+  /** Length of the shadow period, as configured (`7d`). */
+  readonly shadow: string
+}
+
 export interface PairedBound {
   readonly pairs: number
   /** Mean gain of the challenger: the champion's loss less its own. */
@@ -78,10 +88,12 @@ export function pairedLowerBound(gains: ArrayLike<number>, confidence: number): 
 }
 
 /** Judges a challenger by what it would have gained on the labelled requests that both versions answered in the shadow period. */
-export function decidePromotion(gains: ArrayLike<number>, { confidence, margin, min_pairs }: PromotionTerms): GateDecision {
+export function decidePromotion(gains: ArrayLike<number>, { confidence, margin, min_pairs }: PromotionTerms, facts?: ShadowFacts): GateDecision {
   const bound = pairedLowerBound(gains, confidence)
+  const enough = bound.pairs >= min_pairs
+  const rule = `labelled requests that both versions answered >= ${min_pairs}`
   const checks: GateCheck[] = [
-    { name: 'labelled_pairs', passed: bound.pairs >= min_pairs, value: bound.pairs, rule: `labelled requests that both versions answered >= ${min_pairs}` },
+    { name: 'labelled_pairs', passed: enough, value: bound.pairs, rule: enough || facts === undefined ? rule : `${rule}; ${tooFew(bound.pairs, min_pairs, facts)}` },
     {
       name: 'log_loss_gain',
       passed: bound.lower > margin,
@@ -90,6 +102,13 @@ export function decidePromotion(gains: ArrayLike<number>, { confidence, margin, 
     },
   ]
   return { passed: checks.every((check) => check.passed), checks }
+}
+
+function tooFew(pairs: number, needed: number, { predicted, label_delay_days: delay, shadow }: ShadowFacts): string {
+  const found = `only ${pairs} of ${needed} labelled pairs`
+  if (predicted < needed) return `${found}: both versions predicted only ${predicted} in the shadow period; raise retraining.shadow (${shadow})`
+  const labels = delay === null ? 'no label has come yet' : `labels arrive after ${round(delay)} days (median)`
+  return `${found} of ${predicted} that both predicted: ${labels}; raise retraining.shadow (${shadow}) beyond the time that labels take`
 }
 
 function atMost(name: string, value: number | undefined, limit: number | undefined, rule: (limit: number) => string): GateCheck {

@@ -23,5 +23,36 @@ export async function pairedGains(db: Kysely<MonitorSchema>, model: string, chal
   return Float64Array.from(rows, ({ answered, shadow, label }) => rowLogLoss(answered, label) - rowLogLoss(shadow, label))
 }
 
+/** How many requests of the period both versions predicted, labelled or not. */
+export async function countPredicted(db: Kysely<MonitorSchema>, model: string, challenger: string, period: Window): Promise<number> {
+  const { count } = await db
+    .selectFrom('requests as r')
+    .innerJoin('scores as s', (join) => join.onRef('s.pid', '=', 'r.pid').on('s.version', '=', challenger).on('s.alias', '=', CHALLENGER).on('s.answered', '=', 0))
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('r.model', '=', model)
+    .where('r.time', '>=', period.start)
+    .where('r.time', '<', period.end)
+    .where('r.version', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+/** Milliseconds from a request to its label: the median of the model's latest labelled requests; null where there is none. */
+export async function labelDelay(db: Kysely<MonitorSchema>, model: string): Promise<number | null> {
+  const rows = await db
+    .selectFrom('requests as r')
+    .innerJoin('truths as t', 't.pid', 'r.pid')
+    .select(['r.time as asked', 't.time as known'])
+    .where('r.model', '=', model)
+    .orderBy('r.time', 'desc')
+    .limit(DELAYS)
+    .execute()
+  const delays = rows.map(({ asked, known }) => known - asked).sort((a, b) => a - b)
+  return delays[Math.floor(delays.length / 2)] ?? null
+}
+
+/** Labels of so many requests tell how late labels are. */
+const DELAYS = 1000
+
 /** The alias under which a candidate runs in shadow. */
 export const CHALLENGER = 'challenger'

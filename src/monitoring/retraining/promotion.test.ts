@@ -8,6 +8,7 @@ import { SimulatedClock } from '../../platform/clock/index.ts'
 import { parseConfig } from '../../platform/config/index.ts'
 import { type Database, openDatabase } from '../../platform/db/index.ts'
 import { Outbox } from '../../platform/events/outbox.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
 import { insertMany } from '../inference/bulk.ts'
 import { type MonitorSchema, migrations } from '../tables.ts'
 import { type CandidateRow, type Gate, addCandidate, findCandidate, updateCandidate } from './candidates.ts'
@@ -230,6 +231,75 @@ test('a champion that moved between the decision and the promotion stays, and th
   assert.deepEqual([candidate.state, candidate.gates.at(-1)?.checks[0]?.name, world.registry.moves], ['refused', 'champion_unchanged', ['challenger → none']])
   await world.db.close()
 })
+
+const notPassed = new MillraceError('GATE_NOT_PASSED', "version 2 of m does not pass the gate of the alias: expected tags.reviewed = 'yes'")
+const denied = new MillraceError('ACCESS_DENIED', 'monitor may not alias.set m')
+const forbidden: readonly { name: string; alias: string; error: MillraceError; champion?: string; moves: readonly string[] }[] = [
+  { name: 'the first version, where a gate of the registry guards the alias that answers', alias: 'champion', error: notPassed, moves: ['frozen → 2', 'frozen → none'] },
+  { name: 'the first version, where the alias to freeze is guarded', alias: 'frozen', error: notPassed, moves: [] },
+  { name: 'a later version that may not run in shadow', alias: 'challenger', error: denied, champion: '1', moves: [] },
+]
+for (const { name, alias, error, champion, moves } of forbidden) {
+  test(`the registry's word is final: ${name}, is refused with that reason and not tried again`, async () => {
+    const world = await World.make()
+    if (champion !== undefined) world.registry.aliases.set('champion', champion)
+    world.registry.forbidden.set(alias, error)
+    await world.candidate('c', { state: 'gating' })
+    const { state, gates } = await world.settle()
+    assert.deepEqual([state, world.registry.moves, await world.waitingFor()], ['refused', moves, null])
+    assert.deepEqual(gates.at(-1)?.checks, [{ name: 'registry_permits', passed: false, value: `${error.code}: ${error.message}`, rule: `the registry lets the monitor move the alias ${alias} to it` }])
+    assert.deepEqual(await world.decisions(), [['2', 'candidate', true], ['2', 'candidate', false]])
+    await world.db.close()
+  })
+}
+
+for (const error of [notPassed, denied, new MillraceError('NOT_FOUND', 'Model Version (name=m, version=2) not found')]) {
+  test(`a promotion that the registry answers ${error.code} is a refusal with that reason, and the shadow ends`, async () => {
+    const world = await World.make()
+    const decided: Gate = { gate: 'promotion', passed: true, checks: [] }
+    world.registry.aliases.set('champion', '1').set('challenger', '2')
+    world.registry.forbidden.set('champion', error)
+    const period = { shadow_from: NOW - 8 * DAY_MS, shadow_until: NOW - DAY_MS }
+    await world.candidate('c', { state: 'shadowing', ...period, champion: '1', gates: JSON.stringify([PASSED, decided]) })
+    const { state, gates } = await world.settle()
+    assert.deepEqual([state, world.registry.moves, await world.waitingFor()], ['refused', ['challenger → none'], null])
+    assert.equal(gates.at(-1)?.checks[0]?.value, `${error.code}: ${error.message}`)
+    assert.deepEqual(await world.decisions(), [['2', 'promotion', false]])
+    await world.db.close()
+  })
+}
+
+test('an alias that the monitor may not remove stays, and the candidate ends all the same', async () => {
+  const world = await World.make()
+  world.registry.aliases.set('champion', '1').set('challenger', '2')
+  world.registry.forbidden.set('remove challenger', denied)
+  const period = { shadow_from: NOW - 8 * DAY_MS, shadow_until: NOW - DAY_MS }
+  await world.candidate('c', { state: 'shadowing', ...period, champion: '1', gates: JSON.stringify([PASSED, { gate: 'promotion', passed: false, checks: [] }]) })
+  assert.deepEqual([(await world.settle()).state, world.registry.moves], ['refused', []])
+  await world.db.close()
+})
+
+const reasons: readonly { name: string; pairs: (world: World) => Promise<void>; says: RegExp }[] = [
+  {
+    name: 'labels that come too late',
+    pairs: (world) => world.pairs(200, unsure, sure, { labelledAt: NOW + 12 * DAY_MS }),
+    says: /only 0 of 50 labelled pairs of 200 that both predicted: labels arrive after 12 days \(median\); raise retraining.shadow \(7d\)/,
+  },
+  { name: 'no traffic', pairs: async () => undefined, says: /only 0 of 50 labelled pairs: both versions predicted only 0 in the shadow period; raise retraining.shadow \(7d\)/ },
+]
+for (const { name, pairs, says } of reasons) {
+  test(`a refusal for want of pairs says why there are so few: ${name}`, async () => {
+    const world = await World.make()
+    world.registry.aliases.set('champion', '1').set('challenger', '2')
+    await world.candidate('c', { state: 'shadowing', shadow_from: NOW, shadow_until: NOW + 7 * DAY_MS, gates: JSON.stringify([PASSED]) })
+    await pairs(world)
+    world.clock.set(new Date(NOW + 8 * DAY_MS))
+    const { state, gates } = await world.settle()
+    assert.equal(state, 'refused')
+    assert.match(gates.at(-1)?.checks[0]?.rule ?? '', says)
+    await world.db.close()
+  })
+}
 
 test('killed after the alias had moved and before that was written down, the step ends as it began, and nothing moves twice', async () => {
   const world = await World.make()

@@ -1,3 +1,4 @@
+import type { GateCheck } from '../../api/events.ts'
 import type { ExecutionRequest, Execution } from '../../api/pipelines.ts'
 import type { FeatureViewSummary } from '../../api/features.ts'
 import { type ProjectConfig, type RetrainingConfig, durationMs } from '../../domain/config.ts'
@@ -11,7 +12,7 @@ import type { Logger } from '../../platform/log/index.ts'
 import type { MonitorSchema } from '../tables.ts'
 import { type CandidateRow, type Gate, openCandidates, updateCandidate } from './candidates.ts'
 import { gatherEvidence } from './evidence.ts'
-import { CHALLENGER, pairedGains } from './gains.ts'
+import { CHALLENGER, countPredicted, labelDelay, pairedGains } from './gains.ts'
 import type { Registry } from './registry.ts'
 
 export interface PromotionOptions {
@@ -35,6 +36,8 @@ const MIN_PAIRS = 50
 const FROZEN = 'frozen'
 /** What `gatherEvidence` throws of a version that was deleted, or whose features.json is none. */
 const UNREADABLE: ReadonlySet<string> = new Set(['NOT_FOUND', 'FEATURES_INVALID'])
+/** The registry's own rules, or a version that is gone: asked again, it would answer the same. */
+const FORBIDDEN: ReadonlySet<string> = new Set(['GATE_NOT_PASSED', 'ACCESS_DENIED', 'NOT_FOUND'])
 
 /**
  * Leads a candidate from its execution over the gate and the shadow to its end. Each step first makes sure of its effect elsewhere, which may
@@ -132,8 +135,16 @@ export class Promotion {
     const champion = await registry.aliasVersion(model, alias)
     if (champion === null || champion === version) {
       const reason = `passed the gate as the first version of ${model}`
-      if (champion === null && deployment?.shadow.includes(FROZEN)) await registry.setAlias(model, FROZEN, version, reason)
-      if (champion === null) await registry.setAlias(model, alias, version, reason, null)
+      const frozen = champion === null && deployment?.shadow.includes(FROZEN)
+      if (frozen) {
+        const forbidden = await this.#move(candidate, FROZEN, reason)
+        if (forbidden) return this.#forbid(candidate, forbidden)
+      }
+      if (champion === null) {
+        const forbidden = await this.#move(candidate, alias, reason, null)
+        if (forbidden && frozen) await this.#letGo(candidate, FROZEN, `refused: ${forbidden.value}`)
+        if (forbidden) return this.#forbid(candidate, forbidden)
+      }
       await db.transaction(async (trx) => {
         await updateCandidate(trx, id, { state: 'promoted', decided_at: this.#now() })
         await trx.updateTable('policies').set({ last_training: this.#now() }).where('model', '=', model).where('last_training', 'is', null).execute()
@@ -143,9 +154,50 @@ export class Promotion {
     if (await this.#queued(candidate)) return false
     const from = this.#now()
     const until = from + durationMs(this.#policy(model).shadow)
-    await registry.setAlias(model, CHALLENGER, version, `passed the gate; runs in shadow of version ${champion} until ${new Date(until).toISOString()}`)
+    const forbidden = await this.#move(candidate, CHALLENGER, `passed the gate; runs in shadow of version ${champion} until ${new Date(until).toISOString()}`)
+    if (forbidden) return this.#forbid(candidate, forbidden)
     await updateCandidate(db.kysely, id, { state: 'shadowing', shadow_from: from, shadow_until: until })
+    await this.#warnOfLateLabels(model)
     return true
+  }
+
+  /** Moves an alias to the candidate; answers with the failed check where the registry's own rules forbid it. */
+  async #move(candidate: CandidateRow, alias: string, reason: string, expected?: string | null): Promise<GateCheck | undefined> {
+    try {
+      await this.#options.registry.setAlias(candidate.model, alias, versionOf(candidate), reason, expected)
+      return undefined
+    } catch (error) {
+      if (!(error instanceof MillraceError && FORBIDDEN.has(error.code))) throw error
+      return { name: 'registry_permits', passed: false, value: `${error.code}: ${error.message}`, rule: `the registry lets the monitor move the alias ${alias} to it` }
+    }
+  }
+
+  /** An alias that the monitor may not remove stays, and is an operator's: the candidate's end does not wait for it. */
+  async #letGo(candidate: CandidateRow, alias: string, reason: string): Promise<void> {
+    const { registry, log } = this.#options
+    try {
+      await registry.removeAlias(candidate.model, alias, versionOf(candidate), reason)
+    } catch (error) {
+      if (!(error instanceof MillraceError && FORBIDDEN.has(error.code))) throw error
+      log.warn({ candidate: candidate.id, alias, reason: error.message }, 'an alias could not be removed and stays')
+    }
+  }
+
+  async #forbid(candidate: CandidateRow, check: GateCheck): Promise<boolean> {
+    await this.#record(candidate, { gate: 'candidate', passed: false, checks: [check] }, { state: 'refused', decided_at: this.#now() }, this.#options.db)
+    return true
+  }
+
+  /** Labels that take longer than the shadow period and the day after it come too late to judge anybody. */
+  async #warnOfLateLabels(model: string): Promise<void> {
+    const { db, log } = this.#options
+    const { shadow } = this.#policy(model)
+    const delay = await labelDelay(db.kysely, model)
+    if (delay === null || delay <= durationMs(shadow) + LABEL_GRACE_MS) return
+    log.warn(
+      { model, shadow, label_delay_days: delay / DAY_MS },
+      'labels take longer than retraining.shadow and one day: a candidate will be refused for want of labelled pairs; raise retraining.shadow',
+    )
   }
 
   async #decide(candidate: CandidateRow): Promise<boolean> {
@@ -155,36 +207,41 @@ export class Promotion {
     await caughtUp()
     const champion = await registry.aliasVersion(model, this.#alias(model))
     const gains = await pairedGains(db.kysely, model, versionOf(candidate), { start, end }, end + LABEL_GRACE_MS)
-    const decision = { gate: 'promotion', ...decidePromotion(gains, { ...this.#policy(model).promote, min_pairs: MIN_PAIRS }) } as const
+    const { promote, shadow } = this.#policy(model)
+    const delay = await labelDelay(db.kysely, model)
+    const facts = {
+      predicted: await countPredicted(db.kysely, model, versionOf(candidate), { start, end }),
+      label_delay_days: delay === null ? null : delay / DAY_MS,
+      shadow,
+    }
+    const decision = { gate: 'promotion', ...decidePromotion(gains, { ...promote, min_pairs: MIN_PAIRS }, facts) } as const
     await this.#record(candidate, decision, { champion }, db)
     return true
   }
 
   /** Carries the decision out: the answering alias moves only from the version that the candidate was compared with. */
   async #conclude(candidate: CandidateRow): Promise<boolean> {
-    const { db, registry } = this.#options
+    const { db } = this.#options
     const { id, model } = candidate
-    const version = versionOf(candidate)
     const gate = candidate.gates.findLast((one) => one.gate === 'promotion')
     const why = gate?.checks.map((check) => check.rule).join('; ') ?? ''
-    let passed = gate?.passed ?? false
-    if (passed) {
-      try {
-        await registry.setAlias(model, this.#alias(model), version, `promoted: ${why}`, candidate.champion)
-      } catch (error) {
-        if (!(error instanceof MillraceError && error.code === 'CONFLICT')) throw error
-        passed = false
-        const moved: Gate = {
-          gate: 'promotion',
-          passed: false,
-          checks: [{ name: 'champion_unchanged', passed: false, value: candidate.champion ?? 'none', rule: 'the version that it was compared with still answers' }],
-        }
-        await this.#record(candidate, moved, {}, db)
-      }
-    }
-    await registry.removeAlias(model, CHALLENGER, version, passed ? `promoted to ${this.#alias(model)}` : `refused: ${why}`)
+    const obstacle = gate?.passed ? await this.#promote(candidate, `promoted: ${why}`) : undefined
+    if (obstacle) await this.#record(candidate, { gate: 'promotion', passed: false, checks: [obstacle] }, {}, db)
+    const passed = gate?.passed === true && obstacle === undefined
+    const refusal = obstacle === undefined ? why : obstacle.name === 'registry_permits' ? String(obstacle.value) : `not so: ${obstacle.rule}`
+    await this.#letGo(candidate, CHALLENGER, passed ? `promoted to ${this.#alias(model)}` : `refused: ${refusal}`)
     await updateCandidate(db.kysely, id, { state: passed ? 'promoted' : 'refused', decided_at: this.#now() })
     return true
+  }
+
+  /** Answers with what was in the way, for good. */
+  async #promote(candidate: CandidateRow, reason: string): Promise<GateCheck | undefined> {
+    try {
+      return await this.#move(candidate, this.#alias(candidate.model), reason, candidate.champion)
+    } catch (error) {
+      if (!(error instanceof MillraceError && error.code === 'CONFLICT')) throw error
+      return { name: 'champion_unchanged', passed: false, value: candidate.champion ?? 'none', rule: 'the version that it was compared with still answers' }
+    }
   }
 
   async #record(candidate: CandidateRow, gate: Gate, change: Parameters<typeof updateCandidate>[2], db: Database<MonitorSchema>): Promise<void> {

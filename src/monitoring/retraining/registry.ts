@@ -1,6 +1,6 @@
 import { ApiError } from '../../../sdk/http.ts'
 import type { TrackingClient } from '../../../sdk/tracking.ts'
-import { MillraceError } from '../../platform/errors/index.ts'
+import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 
 /** What the monitor asks of the tracking service. */
 export interface Registry {
@@ -12,9 +12,12 @@ export interface Registry {
   runMetrics(runId: string): Promise<Readonly<Record<string, number>>>
   /** A file of the version's model folder (`reference.parquet`, `features.json`), or null where it has none. */
   modelFile(model: string, version: string, path: string): Promise<Uint8Array | null>
-  /** Idempotent. With `expected` the alias moves only if it names that version now, null: only if it names none; otherwise CONFLICT. */
+  /**
+   * Idempotent. With `expected` the alias moves only if it names that version now, null: only if it names none; otherwise CONFLICT. GATE_NOT_PASSED and
+   * ACCESS_DENIED where the registry's own rules (`registry:` in millrace.yaml) forbid it, NOT_FOUND for a version that was deleted.
+   */
   setAlias(model: string, alias: string, version: string, reason: string, expected?: string | null): Promise<void>
-  /** Idempotent, and does nothing where the alias names another version. */
+  /** Idempotent, and does nothing where the alias names another version. ACCESS_DENIED as for `setAlias`. */
   removeAlias(model: string, alias: string, version: string, reason: string): Promise<void>
 }
 
@@ -46,18 +49,25 @@ export function trackingRegistry(tracking: TrackingClient, projectTime: () => Da
       try {
         await tracking.setAlias(model, alias, version, { ...by(reason), ...(expected === undefined ? {} : { expected }) })
       } catch (error) {
-        if (!isCode(error, 'CONFLICT')) throw error
-        throw new MillraceError('CONFLICT', error.message, { cause: error })
+        throw translated(error)
       }
     },
     removeAlias: async (model, alias, version, reason) => {
       try {
         await tracking.deleteAlias(model, alias, { ...by(reason), expected: version })
       } catch (error) {
-        if (!isCode(error, 'CONFLICT')) throw error
+        if (!isCode(error, 'CONFLICT')) throw translated(error)
       }
     },
   }
+}
+
+/** What the registry answers for good, in this port's words; all else is for trying again. */
+const FINAL = ['CONFLICT', 'GATE_NOT_PASSED', 'ACCESS_DENIED', 'NOT_FOUND'] as const
+
+function translated(error: unknown): unknown {
+  const code = FINAL.find((one) => isCode(error, one))
+  return code === undefined ? error : new MillraceError(code, errorMessage(error), { cause: error })
 }
 
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {

@@ -7,6 +7,8 @@ export class MemoryRegistry implements Registry {
   readonly moves: string[] = []
   readonly metrics = new Map<string, Readonly<Record<string, number>>>()
   readonly specs = new Map<string, object>()
+  /** What the registry's rules say of a change of an alias, by alias. */
+  readonly forbidden = new Map<string, MillraceError>()
 
   async aliasVersion(_model: string, alias: string): Promise<string | null> {
     return this.aliases.get(alias) ?? null
@@ -28,6 +30,8 @@ export class MemoryRegistry implements Registry {
   async setAlias(_model: string, alias: string, version: string, _reason: string, expected?: string | null): Promise<void> {
     const now = this.aliases.get(alias) ?? null
     if (now === version) return
+    const forbidden = this.forbidden.get(alias)
+    if (forbidden) throw forbidden
     if (expected !== undefined && now !== expected) throw new MillraceError('CONFLICT', `${alias} is at ${now}`)
     this.aliases.set(alias, version)
     this.moves.push(`${alias} → ${version}`)
@@ -35,6 +39,8 @@ export class MemoryRegistry implements Registry {
 
   async removeAlias(_model: string, alias: string, version: string): Promise<void> {
     if (this.aliases.get(alias) !== version) return
+    const forbidden = this.forbidden.get(`remove ${alias}`)
+    if (forbidden) throw forbidden
     this.aliases.delete(alias)
     this.moves.push(`${alias} → none`)
   }
