@@ -1,5 +1,5 @@
 import type { Metric } from '../../../src/api/tracking.ts'
-import { AskError, ask } from '../tracking/ask.ts'
+import { ask, isNoEndpoint } from '../tracking/ask.ts'
 import { fromDouble } from '../tracking/values.ts'
 
 export interface Point {
@@ -38,7 +38,7 @@ async function askPoints(runIds: readonly string[], metric: string, range: StepR
     return metrics
   } catch (error) {
     // MLflow servers before 2.8 do not have it.
-    if (!(error instanceof AskError && error.status === 404 && error.code === 'ENDPOINT_NOT_FOUND')) throw error
+    if (!isNoEndpoint(error)) throw error
     const { metrics = [] } = await ask<{ metrics?: readonly Metric[] }>('GET', 'mlflow/metrics/get-history-bulk', { query: { run_id: runIds, metric_key: metric, max_results: LARGEST_BULK }, signal })
     return range === undefined ? metrics : metrics.filter(({ step }) => step >= range.from && step <= range.to)
   }

@@ -6,6 +6,7 @@ import { formatMoment } from '../runs/cells.ts'
 import { formatDate, formatTime } from '../shared/format.ts'
 import { Frame } from '../shared/frame.tsx'
 import { Empty, Panel } from '../shared/panel.tsx'
+import { isNoEndpoint } from '../tracking/ask.ts'
 import { Alias, sortedAliases } from './alias.tsx'
 import { ActDialog } from './dialog.tsx'
 import { Moves, VersionLink } from './moves.tsx'
@@ -66,7 +67,7 @@ export function ModelPage() {
         </Panel>
         <Panel id="moves" title="Who moved the aliases">
           {moves.error !== null ? (
-            <p className="quiet">{moves.error.message}</p>
+            <p className="quiet">{isNoEndpoint(moves.error) ? 'This server keeps no history of aliases.' : moves.error.message}</p>
           ) : moves.data?.length === 0 ? (
             <Empty title="No alias has been set">champion is the alias that serving looks for.</Empty>
           ) : (

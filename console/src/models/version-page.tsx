@@ -7,7 +7,7 @@ import { formatMoment } from '../runs/cells.ts'
 import { type Fact, Facts, Pairs } from '../shared/facts.tsx'
 import { Frame } from '../shared/frame.tsx'
 import { Empty, Panel } from '../shared/panel.tsx'
-import { versionArtifactUrl } from '../tracking/ask.ts'
+import { isNoEndpoint, versionArtifactUrl } from '../tracking/ask.ts'
 import { formatBytes } from '../tracking/values.ts'
 import { Alias } from './alias.tsx'
 import { ActDialog } from './dialog.tsx'
@@ -57,7 +57,7 @@ export function VersionPage() {
               </Suspense>
             )}
           </section>
-          {lineage.data === undefined ? lineage.error === null ? null : <p className="quiet">{lineage.error.message}</p> : <LineagePanel lineage={lineage.data} />}
+          {lineage.data === undefined ? lineage.error === null ? null : <p className="quiet">{isNoEndpoint(lineage.error) ? 'This server keeps no lineage.' : lineage.error.message}</p> : <LineagePanel lineage={lineage.data} />}
           <div className="side-by-side">
             <DiffPanel name={name} version={number} />
             <Panel id="tags" title="Tags">

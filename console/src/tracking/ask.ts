@@ -15,6 +15,13 @@ export class AskError extends Error {
   }
 }
 
+/** Whether the server has no such endpoint at all, as MLflow's own has none of Millrace's; not: that the thing asked for is not there. */
+export function isNoEndpoint(error: unknown): boolean {
+  if (!(error instanceof AskError) || ![404, 405, 501].includes(error.status)) return false
+  // MLflow answers an unknown path with a page, which has no code but its status.
+  return error.code === 'ENDPOINT_NOT_FOUND' || error.code === String(error.status) || error.status === 501
+}
+
 export interface AskOptions {
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>
   readonly body?: unknown

@@ -1,5 +1,5 @@
 import type { Run, RunsSummary } from '../../../src/api/tracking.ts'
-import { AskError, ask } from './ask.ts'
+import { ask, isNoEndpoint } from './ask.ts'
 import { type ColumnId, columnId, inSearch, parseColumn } from './keys.ts'
 
 export interface RunsQuestion {
@@ -48,7 +48,7 @@ async function orAbsent<T>(work: () => Promise<T>): Promise<T | null> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof AskError && (error.status === 404 || error.status === 501 || error.status === 405)) return null
+    if (isNoEndpoint(error)) return null
     throw error
   }
 }
