@@ -182,8 +182,8 @@ function namesOf(deployments: readonly Deployment[]): string {
   return deployments.map((deployment) => deployment.name).join(', ') || 'none'
 }
 
-/** Where project time is simulated, a request says its own moment; else the header means nothing. */
-function timeOfRequest(clock: Clock, header: string | string[] | undefined): number {
+/** Where project time is simulated, a request says its own moment in X-Millrace-Time; else that means nothing. */
+export function timeOfRequest(clock: Clock, header: string | string[] | undefined): number {
   if (!clock.simulated || header === undefined) return clock.project().getTime()
   const time = timeOf(header)
   if (Number.isFinite(time)) return time

@@ -16,12 +16,13 @@ export type Presenter<A> = (answered: Answered, asked: readonly OutputAsked[], v
 
 /**
  * What a request asks of a model, whichever transport brought it: of the model's own tensors, or of the columns that it is asked by. `request` has `outputs` and
- * `parameters` as the protocol's JSON has them.
+ * `parameters` as the protocol's JSON has them. Its own `id` is echoed; one that fits names the request.
  */
-export function parseTensors<A>(model: ModelShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>, id?: string): ParsedBody<A> {
+export function parseTensors<A>(model: ModelShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>, id: string | undefined): ParsedBody<A> {
   const { tensors, rows } = model
   const own = tensors && (rows === null || namesTensors(tensors, received))
-  const parsed = own ? askTensors(tensors, received, request, present) : askRows(model.byRows, received, request, present)
+  const write: Presenter<A> = id === undefined ? present : (answered, asked, valueOf) => present(answered, asked, valueOf, id)
+  const parsed = own ? askTensors(tensors, received, request, write) : askRows(model.byRows, received, request, write)
   return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}) }
 }
 

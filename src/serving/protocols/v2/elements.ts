@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { DATATYPES, type FixedType, type TensorData, elementsOf, fixedType } from '../../runtime/tensor/datatypes.ts'
 import { badRequest } from '../shapes.ts'
@@ -29,11 +30,17 @@ function decodeStrings(bytes: Buffer, count: number, where: string): string[] {
     const start = at + LENGTH_BYTES
     const end = start <= bytes.length ? start + bytes.readUInt32LE(at) : Number.POSITIVE_INFINITY
     if (end > bytes.length) throw badRequest(`${where}: element ${i} ends beyond the ${bytes.length} bytes of the tensor`)
-    values.push(bytes.toString('utf8', start, end))
+    values.push(textOf(bytes.subarray(start, end), `${where}: element ${i}`))
     at = end
   }
   if (at !== bytes.length) throw badRequest(`${where} has ${bytes.length} bytes, its ${count} elements take ${at}`)
   return values
+}
+
+/** INPUT_INVALID for bytes that are no UTF-8: ONNX Runtime holds strings as text, so they would come out as others. */
+export function textOf(bytes: Buffer, where: string): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8')
+  throw new MillraceError('INPUT_INVALID', `${where} is no UTF-8, which is all that a string of a model can hold`)
 }
 
 export function encodeStrings(values: readonly string[]): Buffer {

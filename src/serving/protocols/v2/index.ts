@@ -26,7 +26,7 @@ export const v2Protocol: Protocol = {
     const raw = new RawTensors(rest)
     const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()
-    return parseTensors(model, received, json, (answered, asked, valueOf, requestId) => present(answered, asked, valueOf, id ?? requestId), id)
+    return parseTensors(model, received, json, present, id)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }
