@@ -22,6 +22,7 @@ export const COMMANDS = {
   import: () => import('./import.ts'),
   export: () => import('./export.ts'),
   gc: () => import('./gc.ts'),
+  db: () => import('./db.ts'),
   events: () => import('./events.ts'),
   status: () => import('./status.ts'),
   clock: () => import('./clock.ts'),

@@ -1,5 +1,5 @@
 import type { KeyValue, LoggedModel, Run } from '../../../api/tracking.ts'
-import type { Transport } from '../../../../sdk/http.ts'
+import { ApiError, type Transport } from '../../../../sdk/http.ts'
 import { trackingClient } from '../../../../sdk/tracking.ts'
 import { keptLocation, moved } from './locations.ts'
 import { putFile } from './put-file.ts'
@@ -128,7 +128,13 @@ export function millraceTarget({ transport, name, there, from, note }: MillraceT
       await post('registered-model', { model: about, versions: [] })
       for await (const page of pages) await post('registered-model', { model: about, versions: await Promise.all(page.map(async (version) => ({ ...versionRow(version), ...(await placeOf(version)) }))) })
       for (const { alias, version } of aliases ?? []) {
-        await tracking.setAlias(registered, alias, String(version), { actor: 'millrace import', reason: `as it was at ${from.name}` })
+        try {
+          await tracking.setAlias(registered, alias, String(version), { actor: 'millrace import', reason: `as it was at ${from.name}` })
+        } catch (error) {
+          // A gate or a permission of this project stands above how it was elsewhere.
+          if (!(error instanceof ApiError) || error.status >= 500) throw error
+          note(`model ${registered}: alias ${alias} was not given to version ${version}: ${error.message}`)
+        }
       }
     },
     expectedVersion: ({ run_id, model_id }) => Promise.resolve({ ...(run_id === undefined ? {} : { run_id }), ...(model_id === undefined ? {} : { model_id }) }),
