@@ -16,7 +16,6 @@ export const ATTRIBUTE = {
   inputs: 'mlflow.spanInputs',
   outputs: 'mlflow.spanOutputs',
   type: 'mlflow.spanType',
-  requestId: 'mlflow.traceRequestId',
   tokenUsage: 'mlflow.chat.tokenUsage',
   cost: 'mlflow.llm.cost',
   model: 'mlflow.llm.model',
