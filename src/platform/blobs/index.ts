@@ -1,4 +1,5 @@
 export { fileBlobs } from './file-system.ts'
 export { checkKey } from './key.ts'
 export { memoryBlobs } from './memory.ts'
-export type { Blob, BlobEntry, BlobInfo, Blobs } from './port.ts'
+export type { Blob, BlobEntry, BlobInfo, Blobs, DirectAccess, SignedRequest, UploadedPart } from './port.ts'
+export { openS3Blobs, parseS3 } from './s3.ts'

@@ -21,6 +21,40 @@ export interface Blobs {
   /** `''` is the root. */
   list(folder: string): Promise<readonly BlobEntry[]>
   delete(key: string): Promise<void>
+  /** Only where clients can reach the store past this process. */
+  readonly direct?: DirectAccess
+}
+
+/**
+ * Addresses that are signed for one request of one key and serve whoever holds them, until they expire. Keys, and the errors of what is asked about them,
+ * as above. What a client writes so is as atomic as a `put`: parts are not visible before they are completed.
+ */
+export interface DirectAccess {
+  /** `seconds` from 1 to 604,800. NOT_FOUND for what is not there. */
+  signGet(key: string, seconds: number): Promise<SignedRequest & BlobInfo>
+  /** For one PUT of the whole content. */
+  signPut(key: string, seconds: number): Promise<SignedRequest>
+  /** Begins an upload in `parts` parts (1 to 10,000), each but the last at least 5 MiB; each is PUT to its address, which stand in their order. */
+  beginParts(key: string, parts: number, seconds: number): Promise<{ readonly uploadId: string; readonly parts: readonly SignedRequest[] }>
+  /** NOT_FOUND for an upload that is unknown, completed or aborted; BAD_REQUEST for parts that do not fit what was uploaded. */
+  completeParts(key: string, uploadId: string, parts: readonly UploadedPart[]): Promise<void>
+  /** An unknown upload is no error. */
+  abortParts(key: string, uploadId: string): Promise<void>
+  /** Aborts uploads that were begun before `before` and never ended: nobody sees them, and they take room. Returns how many. */
+  abandonParts(before: Date): Promise<number>
+}
+
+export interface SignedRequest {
+  readonly url: string
+  /** Those that the request must carry. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface UploadedPart {
+  /** From 1. */
+  readonly number: number
+  /** As the store answered the part's PUT. */
+  readonly etag: string
 }
 
 export interface BlobInfo {
