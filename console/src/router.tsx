@@ -1,4 +1,4 @@
-import { Link, createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router'
+import { type ErrorComponentProps, Link, createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router'
 import { ComparePage } from './compare/page.tsx'
 import { type CompareSearch, parseCompareSearch } from './compare/search.ts'
 import { ExperimentsPage } from './experiments/page.tsx'
@@ -67,12 +67,25 @@ const versionRoute = createRoute({ getParentRoute: () => rootRoute, path: '/mode
 
 const routeTree = rootRoute.addChildren([overviewRoute, experimentsRoute, runsRoute, runRoute, compareRoute, modelsRoute, modelRoute, versionRoute])
 
-export const router = createRouter({ routeTree, scrollRestoration: true })
+export const router = createRouter({ routeTree, scrollRestoration: true, defaultErrorComponent: Broken })
 
 declare module '@tanstack/react-router' {
   interface Register {
     router: typeof router
   }
+}
+
+/** A page that failed says so, and the way out stays. */
+function Broken({ error }: ErrorComponentProps) {
+  return (
+    <main className="lost">
+      <h1>This page failed</h1>
+      <p role="alert">{error instanceof Error ? error.message : String(error)}</p>
+      <p>
+        <Link to="/">Back to the overview</Link>
+      </p>
+    </main>
+  )
 }
 
 function NotFound() {

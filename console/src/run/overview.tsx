@@ -68,7 +68,7 @@ function factsOf({ info, data }: Run): readonly Fact[] {
 }
 
 function DatasetLine({ input: { dataset, tags } }: { readonly input: DatasetInput }) {
-  const context = tags.find(({ key }) => key === 'mlflow.data.context')?.value
+  const context = tags?.find(({ key }) => key === 'mlflow.data.context')?.value
   return (
     <li>
       <b>{dataset.name}</b> {context === undefined ? null : <span className="badge">{context}</span>}

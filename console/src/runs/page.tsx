@@ -88,7 +88,7 @@ export function RunsPage() {
         </nav>
         <h1>{experiment.data?.name ?? (experiment.error === null ? '…' : `Experiment ${experimentId}`)}</h1>
         <p className="quiet" role="status">
-          {error === undefined ? `${countText(total, seen, done)} · ${formatCount(columns.length)} columns` : ''}
+          {error !== undefined || (group !== undefined && total === undefined) ? '' : `${countText(total, seen, done)} · ${formatCount(columns.length)} columns`}
         </p>
       </div>
       <div className="runs-bar">

@@ -30,7 +30,8 @@ export function Views({ experiment, search }: ViewsProps) {
     mutationFn: (key: string) => ask('POST', 'mlflow/experiments/delete-experiment-tag', { body: { experiment_id: experiment.experiment_id, key } }),
     onSuccess: refresh,
   })
-  const views = experiment.tags.filter(({ key }) => key.startsWith(TAG)).flatMap(({ key, value }) => {
+  // MLflow's server leaves empty lists out.
+  const views = (experiment.tags ?? []).filter(({ key }) => key.startsWith(TAG)).flatMap(({ key, value }) => {
     const view = readView(value)
     return view === undefined ? [] : [{ key, name: key.slice(TAG.length), view }]
   })
