@@ -21,6 +21,18 @@ export async function call<T>(port: number, method: 'GET' | 'POST', path: string
   return (await response.json()) as T
 }
 
+/** A write that may be repeated: MLflow's own answers are now and then that its database is locked. */
+async function insist(port: number, path: string, body: unknown): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await call(port, 'POST', path, body)
+      return
+    } catch (error) {
+      if (attempt === 20) throw error
+    }
+  }
+}
+
 /** In [0, 1), from the murmur3 finaliser: neighbours have nothing to do with one another. */
 function uniform(n: number): number {
   let x = Math.imul(n ^ (n >>> 16), 0x85eb_ca6b)
@@ -51,14 +63,14 @@ export async function addRuns(port: number, experimentId: string, from: number, 
       const i = next++
       const created = await call<{ run: { info: { run_id: string } } }>(port, 'POST', 'runs/create', { experiment_id: experimentId, start_time: 1_764_000_000_000 + i, run_name: `run ${i}` })
       const runId = created.run.info.run_id
-      await call(port, 'POST', 'runs/log-batch', { run_id: runId, ...contentOf(i) })
+      await insist(port, 'runs/log-batch', { run_id: runId, ...contentOf(i) })
       ids[i - from] = runId
       if (i >= CURVES) continue
       const curve = Array.from({ length: 1000 }, (_, step) => ({ key: 'curve', value: Math.sin(step / 100) / (i + 1), timestamp: 1_764_000_000_000 + step * 1000, step }))
-      await call(port, 'POST', 'runs/log-batch', { run_id: runId, metrics: curve })
+      await insist(port, 'runs/log-batch', { run_id: runId, metrics: curve })
     }
   }
-  await Promise.all(Array.from({ length: 16 }, work))
+  await Promise.all(Array.from({ length: 4 }, work))
   return ids
 }
 

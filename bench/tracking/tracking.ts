@@ -11,7 +11,7 @@ import { type Measured, type RunIds, SEARCH, WORKS, type Work, call, measure, pr
 import { type TrackingServer, startMillrace, startMlflow } from './servers.ts'
 
 const FEW_RUNS = 1000
-const MANY_RUNS = 100_000
+const MANY_RUNS = Number(process.env['BENCH_TRACKING_RUNS'] ?? 100_000)
 const SECONDS = Number(process.env['MILLRACE_BENCH_SECONDS'] ?? 3)
 const PROMISED = { start: 20, memory: 10, scale: 3 } as const
 const FLOORS = join(import.meta.dirname, 'floors.ts')

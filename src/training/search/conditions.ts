@@ -56,14 +56,16 @@ export function related({ table, columns, owner, metric }: KeyValueTable, clause
   const [column = '', ...others] = columns
   const selective = !probing && others.length === 0 && (clause.type === 'number' ? clause.operator !== '!=' : clause.operator === '=')
   if (!selective) return sql<SqlBool>`exists (${rows(table, columns, owner, clause.key)} and ${compared})`
-  const indexed = metric ? compared : startsAs(clause.value, compared)
+  const indexed = metric ? compared : startsAs('x', clause)
   return sql<SqlBool>`${sql.ref(`${owner}.${column}`)} in (select ${sql.ref(`x.${column}`)} from ${sql.table(table)} as x where x.key = ${clause.key} and ${indexed})`
 }
 
-/** The index holds the first 200 characters of values. Of a shorter one that is all of it, and the row itself need not be read. */
-function startsAs(value: unknown, compared: Condition): Condition {
-  if (typeof value === 'string' && value.length < 200) return sql<SqlBool>`substr(x.value, 1, 200) = ${value}`
-  return sql<SqlBool>`substr(x.value, 1, 200) = substr(cast(${value} as text), 1, 200) and ${compared}`
+/** A text compared by `=`. The index holds the first 200 characters of values; of a shorter one that is all of it, and the row itself need not be read. */
+export function startsAs(alias: string, clause: Clause): Condition {
+  const column = sql.ref(`${alias}.value`)
+  const value = clause.type === 'string' ? clause.value : ''
+  if (value.length < 200) return sql<SqlBool>`substr(${column}, 1, 200) = ${value}`
+  return sql<SqlBool>`substr(${column}, 1, 200) = substr(cast(${value} as text), 1, 200) and ${compare(column, clause)}`
 }
 
 function rows(table: string, columns: readonly string[], owner: string, key: string) {

@@ -116,7 +116,7 @@ export class Histories {
 }
 
 /** Longer parts are sent on their way. */
-const HELD_BACK = 100_000
+const HELD_BACK = 50_000
 
 async function* joined(first: string, parts: AsyncGenerator<string, string>): AsyncGenerator<string> {
   yield first

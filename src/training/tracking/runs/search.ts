@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ViewType } from '../../../api/tracking.ts'
-import { type Clause, type Condition, type Order, RUNS, type SortKey, after, ascending, compare, compareMetric, decodeToken, descending, encodeToken, impossible, parseFilter, parseOrders, related } from '../../search/index.ts'
+import { type Clause, type Condition, type Order, RUNS, type SortKey, after, ascending, compare, compareMetric, decodeToken, descending, encodeToken, impossible, parseFilter, parseOrders, related, startsAs } from '../../search/index.ts'
 import { chunksOf } from '../../store.ts'
 import { smallest } from './search-start.ts'
 import type { RunsContext } from './service.ts'
@@ -46,7 +46,7 @@ export async function searchRuns({ db }: RunsContext, search: RunSearch): Promis
   const walks =
     start === undefined && first?.entity === 'metric' && experimentIds.length === 1 && experimentIds[0] !== undefined
       ? metricWalks(experimentIds[0], orders, keys, stage, clauses)
-      : [{ from: sql`runs ${joins(orders)}`, where: [within, ...stage, ...clauses.map((clause) => (clause === start ? begin(clause, experimentIds) : condition(clause)))], same: [], order: keys }]
+      : [{ from: sql`runs ${joins(orders)}`, where: [within, ...stage, ...gathered(start, clauses, experimentIds)], same: [], order: keys }]
 
   const rows: object[] = []
   for (const { from, where, same, order } of walks) {
@@ -119,12 +119,18 @@ function metricWalks(experimentId: number, orders: readonly Order[], keys: reado
   ]
 }
 
-/** A clause at whose index a query begins. */
-function begin(clause: Clause, experimentIds: readonly number[]): Condition {
-  if (clause.entity === 'metric') {
-    return sql`runs.run_id in (select x.run_id from latest_metrics as x where x.experiment_id in (${sql.join(experimentIds)}) and x.key = ${clause.key} and ${compareMetric('x', clause)})`
-  }
-  return clause.entity === 'param' || clause.entity === 'tag' ? related({ ...TABLES[clause.entity], owner: 'runs' }, clause) : condition(clause)
+/** The clauses of a query that begins at the index of one of them: what it finds there is put to the others before its run is looked up. */
+function gathered(start: Clause | 'runs' | undefined, clauses: readonly Clause[], experimentIds: readonly number[]): readonly Condition[] {
+  if (start === undefined || start === 'runs' || start.entity === 'attribute' || start.entity === 'dataset') return clauses.map((clause) => condition(clause))
+  const { table } = TABLES[start.entity]
+  const own =
+    start.entity === 'metric'
+      ? sql`s.experiment_id in (${sql.join(experimentIds)}) and s.key = ${start.key} and ${compareMetric('s', start)}`
+      : sql`s.key = ${start.key} and ${startsAs('s', start)}`
+  const others = clauses.filter((clause) => clause !== start)
+  const inside = others.filter(({ entity }) => entity !== 'attribute' && entity !== 'dataset').map((clause) => condition(clause, { owner: 's' }))
+  const outside = others.filter(({ entity }) => entity === 'attribute' || entity === 'dataset').map((clause) => condition(clause))
+  return [sql`runs.run_id in (select s.run_id from ${sql.table(table)} as s where ${sql.join([own, ...inside], sql` and `)})`, ...outside]
 }
 
 /** A clause that looks up each run that a query comes upon, by the `run_id` of `owner`. */

@@ -67,7 +67,7 @@ export const KEEP_DOCUMENTS = statement(
 export const FIND_REVISIONS = statement<[revision: number]>(RUN, `select runs.revision from {given} inner join runs on runs.run_id = given.run_id`)
 
 /** Points of one metric that a read takes at once. */
-export const POINTS_AT_ONCE = 2000
+export const POINTS_AT_ONCE = 1000
 
 type Point = [timestamp: number, step: number, isNan: number, value: number]
 
