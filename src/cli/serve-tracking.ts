@@ -43,11 +43,11 @@ const MEANINGLESS: readonly (readonly [string, string])[] = [
 
 export function addTrackingOptions(command: Command): Command {
   command
-    .addOption(new Option('--data <folder>', 'tracking: folder for its state; no millrace.yaml is needed then').helpGroup('Tracking alone:'))
+    .addOption(new Option('--data <folder>', 'folder for its state; with it tracking needs no millrace.yaml').helpGroup('Tracking or serving alone:'))
     .addOption(new Option('--database <url>', 'tracking: postgresql://… (default: SQLite in the folder)').helpGroup('Tracking alone:'))
     .addOption(new Option('--artifacts <place>', 'tracking: folder or s3://BUCKET/PREFIX for artifacts').helpGroup('Tracking alone:'))
-    .addOption(new Option('--host <address>', 'tracking: address to listen on').helpGroup('Tracking alone:'))
-    .addOption(new Option('-p, --port <port>', 'tracking: port to listen on').argParser(parsePort).helpGroup('Tracking alone:'))
+    .addOption(new Option('--host <address>', 'address to listen on').helpGroup('Tracking or serving alone:'))
+    .addOption(new Option('-p, --port <port>', 'port to listen on').argParser(parsePort).helpGroup('Tracking or serving alone:'))
     .addOption(new Option('--allowed-hosts <names>', 'tracking: names under which it is called, with commas between').helpGroup('As `mlflow server` has them:'))
     .addOption(new Option('--backend-store-uri <uri>', 'tracking: as --database; also sqlite:///FILE').helpGroup('As `mlflow server` has them:'))
     .addOption(new Option('--artifacts-destination <uri>', 'tracking: as --artifacts').helpGroup('As `mlflow server` has them:'))

@@ -3,6 +3,7 @@ import { type Command, Argument } from 'commander'
 import { SERVICE_NAMES, type ServiceName } from '../platform/config/names.ts'
 import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
 import type { Project } from './project.ts'
+import { SERVING_OPTIONS, type ServingOptions, addServingOptions, withServingOptions } from './serve-serving.ts'
 import { type TrackingOptions, addTrackingOptions, withTrackingOptions } from './serve-tracking.ts'
 
 /** How long an orderly stop may take before the process goes anyway; the supervisor's patience is longer. */
@@ -11,13 +12,15 @@ const STOP_PATIENCE_MS = 8000
 export function register(program: Command): void {
   const command = program
     .command('serve')
-    .description('run one service in the foreground; `serve tracking --data FOLDER` needs no project')
+    .description('run one service in the foreground; `serve tracking --data FOLDER` and `serve serving --models FOLDER` need no project')
     .addArgument(new Argument('<service>', 'the service').choices(SERVICE_NAMES))
-    .action((name: ServiceName, options: TrackingOptions) => serve(name, options))
-  addTrackingOptions(command)
+    .action((name: ServiceName, options: Options) => serve(name, options))
+  addTrackingOptions(addServingOptions(command))
 }
 
-async function serve(name: ServiceName, options: TrackingOptions): Promise<void> {
+type Options = TrackingOptions & ServingOptions & { readonly serveArtifacts?: boolean }
+
+async function serve(name: ServiceName, options: Options): Promise<void> {
   const { folder, config, database } = await settings(name, options)
   if (name === 'tracking' && config.tracking?.external !== undefined) {
     throw new MillraceError('USAGE', `tracking.external: this project uses the MLflow server at ${config.tracking.external}, so there is no tracking service of its own; without that key there is one`)
@@ -52,15 +55,23 @@ interface Settings extends Project {
   readonly database: string | undefined
 }
 
-/** The project's configuration; for tracking with a place of its own for its data, the defaults do. */
-async function settings(name: ServiceName, { serveArtifacts: _always, ...options }: TrackingOptions & { serveArtifacts?: boolean }): Promise<Settings> {
+/** The project's configuration; where the command line names a place for what one service alone needs, the defaults do. */
+async function settings(name: ServiceName, { serveArtifacts: _always, models, ...options }: Options): Promise<Settings> {
   const { projectConfigSchema } = await import('../domain/config.ts')
   const { parseConfig } = await import('../platform/config/index.ts')
   const { loadProject } = await import('./project.ts')
-  const given = Object.keys(options)
+  const given = [...(models === undefined ? [] : ['models']), ...Object.keys(options)]
   if (given.length === 0) return { ...loadProject(), database: undefined }
-  if (name !== 'tracking') throw new MillraceError('USAGE', `--${given[0]} is for \`serve tracking\`; the others take their settings from millrace.yaml`)
+  const byDefault = (project: string): Project => ({ folder: process.cwd(), config: parseConfig(projectConfigSchema, `project: ${project}\n`, 'the defaults', process.env) })
+  if (name === 'serving') {
+    const [foreign] = given.filter((option) => !SERVING_OPTIONS.has(option))
+    if (foreign !== undefined) throw new MillraceError('USAGE', `--${foreign} is for \`serve tracking\``)
+    const { folder, config } = models === undefined ? loadProject() : byDefault('serving')
+    return { folder, config: withServingOptions(config, { ...(models === undefined ? {} : { models }), ...options }), database: undefined }
+  }
+  if (name !== 'tracking') throw new MillraceError('USAGE', `--${given[0]} is for \`serve tracking\` and \`serve serving\`; the others take their settings from millrace.yaml`)
+  if (models !== undefined) throw new MillraceError('USAGE', '--models is for `serve serving`')
   const alone = options.data !== undefined || options.backendStoreUri !== undefined
-  const project = alone ? { folder: process.cwd(), config: parseConfig(projectConfigSchema, 'project: tracking\n', 'the defaults', process.env) } : loadProject()
+  const project = alone ? byDefault('tracking') : loadProject()
   return { folder: project.folder, ...withTrackingOptions(project.config, options) }
 }
