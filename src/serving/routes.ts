@@ -4,7 +4,7 @@ import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
 import { useProtocolManners } from './protocols/scope.ts'
-import { EXTENSIONS, describeModel } from './protocols/v2/index.ts'
+import { deployed, describeServer, isReady, modelMetadata, modelReady } from './protocols/v2/server.ts'
 import type { ModelRepository } from './routing/model-repository.ts'
 import type { Router } from './routing/router.ts'
 import { registerRepositoryRoutes } from './routing/routes.ts'
@@ -55,29 +55,20 @@ export async function registerRoutes(http: HttpServer, { router, repository, jou
 
 function registerInferenceProtocol(http: HttpServer, router: Router): void {
   const tags = ['inference']
-  const ready = () => router.deployments.every((deployment) => deployment.champion !== null)
-  http.get('/v2', { schema: { tags } }, () => ({ name: 'millrace', version: VERSION, extensions: EXTENSIONS }))
+  http.get('/v2', { schema: { tags } }, describeServer)
   http.get('/v2/health/live', { schema: { tags } }, () => ({ live: true }))
-  http.get('/v2/health/ready', { schema: { tags } }, (_request, reply) => reply.status(ready() ? 200 : 503).send({ live: true, ready: ready() }))
+  http.get('/v2/health/ready', { schema: { tags } }, (_request, reply) => {
+    const ready = isReady(router)
+    return reply.status(ready ? 200 : 503).send({ live: true, ready })
+  })
 
-  const metadata = (model: string, version?: string) => {
-    const deployment = deployed(router, model)
-    const target = deployment.target(version)
-    const versions = [...new Set([target, ...deployment.shadows].map((one) => one.model.version))]
-    return describeModel(model, version === undefined ? versions : [version], target.model)
-  }
-  const modelReady = (model: string, version?: string): { name: string; ready: boolean } => {
-    const deployment = deployed(router, model)
-    if (version !== undefined) deployment.target(version)
-    return { name: model, ready: version !== undefined || deployment.champion !== null }
-  }
-  http.get('/v2/models/:model', { schema: { params: schema.modelParams, tags } }, ({ params }) => metadata(params.model))
-  http.get('/v2/models/:model/versions/:version', { schema: { params: schema.versionParams, tags } }, ({ params }) => metadata(params.model, params.version))
+  http.get('/v2/models/:model', { schema: { params: schema.modelParams, tags } }, ({ params }) => modelMetadata(router, params.model))
+  http.get('/v2/models/:model/versions/:version', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelMetadata(router, params.model, params.version))
   http.get('/v2/models/:model/ready', { schema: { params: schema.modelParams, tags } }, ({ params }, reply) => {
-    const answer = modelReady(params.model)
+    const answer = modelReady(router, params.model)
     return reply.status(answer.ready ? 200 : 503).send(answer)
   })
-  http.get('/v2/models/:model/versions/:version/ready', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelReady(params.model, params.version))
+  http.get('/v2/models/:model/versions/:version/ready', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelReady(router, params.model, params.version))
 }
 
 /** KServe's V1 (protocol/rest/v1_endpoints.py), beside its predictions. */
@@ -88,12 +79,6 @@ function registerV1(http: HttpServer, router: Router): void {
     const ready = deployed(router, params.model).champion !== null
     return reply.status(ready ? 200 : 503).send({ name: params.model, ready })
   })
-}
-
-function deployed(router: Router, model: string) {
-  const deployment = router.find(model)
-  if (deployment) return deployment
-  throw new MillraceError('NOT_FOUND', `no model ${model} is deployed here`)
 }
 
 /**

@@ -1,10 +1,10 @@
-import type { ColumnSpec } from '../../../domain/signature.ts'
 import { acceptJson } from '../json.ts'
 import { mediaType } from '../media-type.ts'
 import type { ModelShape, Protocol } from '../protocol.ts'
 import { badRequest, describeType, isObject } from '../shapes.ts'
 import { parseTensors } from './ask.ts'
-import { present, rowOutputs } from './outputs.ts'
+import { COLUMN_DATATYPES } from './metadata.ts'
+import { present } from './outputs.ts'
 import { receiveTensor } from './received.ts'
 import { RawTensors, splitBody } from './request.ts'
 
@@ -32,18 +32,6 @@ export const v2Protocol: Protocol = {
 }
 
 function onlyInput({ tensors, rows }: ModelShape): { readonly name: string; readonly datatype: string } | undefined {
-  const inputs = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: DATATYPES[type] })) ?? []
+  const inputs = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: COLUMN_DATATYPES[type] })) ?? []
   return inputs.length === 1 ? inputs[0] : undefined
 }
-
-const DATATYPES: Readonly<Record<ColumnSpec['type'], string>> = { string: 'BYTES', datetime: 'BYTES', long: 'INT64', double: 'FP64', boolean: 'BOOL' }
-
-/** Model metadata as the protocol gives it: the model's own tensors, or the columns that it is asked by. */
-export function describeModel(name: string, versions: readonly string[], { tensors, rows }: ModelShape): object {
-  const inputs = tensors?.inputs ?? rows?.columns.map((column) => ({ name: column.name, datatype: DATATYPES[column.type], shape: [-1], parameters: { required: column.required } }))
-  const outputs = tensors?.outputs ?? (rows && rowOutputs(rows.kind).map((output) => ({ ...output, shape: [-1] })))
-  return { name, versions, platform: 'onnx_onnxv1', inputs, outputs }
-}
-
-/** What the server says of itself at `/v2`. */
-export const EXTENSIONS = ['binary_tensor_data', 'model_repository'] as const

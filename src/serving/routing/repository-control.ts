@@ -1,0 +1,49 @@
+import { MillraceError } from '../../platform/errors/index.ts'
+import type { Deployment } from './deployment.ts'
+import type { ModelRepository } from './model-repository.ts'
+import type { Router } from './router.ts'
+
+const STATES = { ready: 'READY', loading: 'LOADING', failed: 'UNAVAILABLE', absent: 'UNAVAILABLE' } as const
+
+export interface IndexedModel {
+  readonly name: string
+  readonly version: string
+  readonly state: (typeof STATES)[keyof typeof STATES]
+  readonly reason: string
+}
+
+/** Models, their versions and states; of those alone that are ready, if so asked. */
+export function repositoryIndex(router: Router, onlyReady: boolean): readonly IndexedModel[] {
+  const index = router.deployments.map(describe)
+  return onlyReady ? index.filter(({ state }) => state === 'READY') : index
+}
+
+/** Loads what is there now, and resolves when it answers. BAD_REQUEST where `parameters` are given; MODEL_INVALID says why it cannot be served. */
+export async function loadModel(router: Router, repository: ModelRepository | null, model: string, parameters: readonly string[]): Promise<void> {
+  const deployment = find(router, model)
+  const [given] = parameters
+  if (given !== undefined) throw new MillraceError('BAD_REQUEST', `parameters.${given}: models are loaded as they lie in the repository or the registry; nothing can be uploaded or overridden`)
+  repository?.setLoaded(model, true)
+  await router.recheck(model)
+  if (deployment.champion && deployment.state().state === 'ready') return
+  throw new MillraceError('MODEL_INVALID', `${model} could not be loaded: ${deployment.state().reason ?? 'it has no version'}`)
+}
+
+/** BAD_REQUEST for a model of the registry: what is served there, its aliases say. */
+export async function unloadModel(router: Router, repository: ModelRepository | null, model: string): Promise<void> {
+  find(router, model)
+  if (!repository) throw new MillraceError('BAD_REQUEST', `${model} is served because its alias is set: delete the alias in the registry, or take it out of \`deployments\``)
+  repository.setLoaded(model, false)
+  await router.recheck(model)
+}
+
+function describe(deployment: Deployment): IndexedModel {
+  const { state, reason, version } = deployment.state()
+  return { name: deployment.name, version: version ?? deployment.slot(deployment.alias)?.failedVersion ?? '', state: version === null ? STATES[state] : 'READY', reason: reason ?? '' }
+}
+
+function find(router: Router, model: string): Deployment {
+  const deployment = router.find(model)
+  if (deployment) return deployment
+  throw new MillraceError('NOT_FOUND', `no model ${model} is deployed here`)
+}
