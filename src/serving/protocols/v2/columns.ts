@@ -4,12 +4,16 @@ import { badRequest } from '../shapes.ts'
 import { rowValues } from './elements.ts'
 import type { ReceivedTensor } from './received.ts'
 
+/** An empty tensor may claim any width. */
+const MOST_COLUMNS = 100_000
+
 /** The columns that one tensor gives: itself for shape [N] or [N, 1], NAME_0 … NAME_K-1 for [N, K]. */
 export function columnsOf({ name, datatype, shape, data, where }: ReceivedTensor, known: ReadonlySet<string>): [string, readonly unknown[]][] {
   if (shape.length === 0) throw badRequest(`${where}.shape: expected a size for each dimension, the first that of the rows`)
   const values = 'raw' in data ? rowValues(data.raw, datatype, where) : data.json.map(readerOf(datatype, where))
   const rows = shape[0] ?? 0
   const width = shape.slice(1).reduce((product, size) => product * size, 1)
+  if (width > MOST_COLUMNS) throw badRequest(`${where}.shape is [${shape.join(', ')}]: expected ${MOST_COLUMNS} columns at most`)
   if (width === 1 && (shape.length <= 2 || known.has(name))) return [[name, values]]
   return Array.from({ length: width }, (_, i) => [`${name}_${i}`, Array.from({ length: rows }, (__, row) => values[row * width + i])])
 }
