@@ -1,7 +1,7 @@
 import type { ProjectConfig } from '../domain/config.ts'
 import type { ServiceDefinition } from '../platform/service/index.ts'
 import { guardRoutes } from './access/index.ts'
-import { artifactRootOf, openArtifacts } from './artifact-store.ts'
+import { artifactRootOf, openArtifacts, tidyArtifacts } from './artifact-store.ts'
 import { registerConsoleLink } from './console-link.ts'
 import type { TrainingContext } from './context.ts'
 import { importEndpoints } from './transfer/index.ts'
@@ -21,7 +21,9 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
   migrations,
   start: async ({ db, outbox, clock, http, log, config, projectFolder, folder }) => {
     const seals = new Seals(db)
-    const context: TrainingContext = { db, outbox, clock, seals, blobs: seals.guard(openArtifacts({ config, projectFolder, folder })), artifactRoot: artifactRootOf(config) }
+    const artifacts = await openArtifacts({ config, projectFolder, folder })
+    tidyArtifacts(artifacts, log)
+    const context: TrainingContext = { db, outbox, clock, seals, blobs: seals.guard(artifacts), artifactRoot: artifactRootOf(config) }
     await ensureDefaultExperiment(context)
     guardRoutes(http)
     registerProbes(http)

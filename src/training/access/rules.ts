@@ -45,8 +45,9 @@ const ROUTES: readonly (readonly [Action, Resource, readonly string[]])[] = [
   [
     'read',
     'artifacts',
-    ['GET /2.0/mlflow-artifacts/artifacts', 'GET /2.0/mlflow-artifacts/artifacts/*', `GET ${MLFLOW}/artifacts/list`, 'GET /get-artifact', 'GET /model-versions/get-artifact'],
+    ['GET /2.0/mlflow-artifacts/artifacts', 'GET /2.0/mlflow-artifacts/artifacts/*', 'GET /2.0/mlflow-artifacts/presigned/*', `POST ${MLFLOW}/artifacts/presigned-download-url`, `GET ${MLFLOW}/artifacts/list`, 'GET /get-artifact', 'GET /model-versions/get-artifact'],
   ],
+  ['write', 'artifacts', [...['create', 'complete', 'abort'].map((step) => `POST /2.0/mlflow-artifacts/mpu/${step}/*`), `POST ${MLFLOW}/artifacts/presigned-upload-url`]],
   ['write', 'artifacts', ['PUT /2.0/mlflow-artifacts/artifacts/*', 'DELETE /2.0/mlflow-artifacts/artifacts/*', `POST ${MLFLOW}/upload-artifact`]],
   ['read', 'models', ['GET get', 'GET search', 'GET get-latest-versions', 'POST get-latest-versions', 'GET alias'].map(below(`${MLFLOW}/registered-models`))],
   [

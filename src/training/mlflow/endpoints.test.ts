@@ -10,6 +10,11 @@ const ENDPOINTS = `
 GET 2.0/mlflow-artifacts/artifacts
 GET 2.0/mlflow-artifacts/artifacts/some/path
 PUT 2.0/mlflow-artifacts/artifacts/some/path
+POST 2.0/mlflow-artifacts/mpu/create/some/path
+POST 2.0/mlflow-artifacts/mpu/complete/some/path
+POST 2.0/mlflow-artifacts/mpu/abort/some/path
+POST 2.0/mlflow/artifacts/presigned-upload-url
+POST 2.0/mlflow/artifacts/presigned-download-url
 DELETE 2.0/mlflow-artifacts/artifacts/some/path
 POST 2.0/mlflow/experiments/create
 GET 2.0/mlflow/experiments/get

@@ -30,8 +30,6 @@ export const LEFT_OUT: readonly LeftOut[] = [
   ...below('Workspaces', '/3.0/mlflow/workspaces'),
   ...below('Telemetry of MLflow\'s own page', '/3.0/mlflow/ui-telemetry'),
   ...below('Traces kept by Databricks', '/2.0/mlflow/get-online-trace-details', '/2.0/mlflow/unified-traces'),
-  ...below('Multipart upload to this artifact store', '/2.0/mlflow-artifacts/mpu'),
-  ...below('Presigned access to this artifact store', '/2.0/mlflow-artifacts/presigned', '/2.0/mlflow/artifacts/presigned-download-url', '/2.0/mlflow/artifacts/presigned-upload-url'),
 ]
 
 /** Answers 501 for each of them within a scope whose prefix is `/api` or `/ajax-api`. */

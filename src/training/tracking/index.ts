@@ -25,7 +25,7 @@ export function trackingEndpoints(context: TrainingContext): readonly Endpoint[]
     ...loggedModelEndpoints(context),
     ...artifactEndpoints(context),
     ...traceEndpoints(context),
-    ...serverInfoEndpoints(),
+    ...serverInfoEndpoints(context),
   ]
 }
 

@@ -7,20 +7,23 @@ import { type Endpoint, endpoint, useMlflowErrors } from '../../mlflow/routes.ts
 import { downloadUri } from '../../registry/versions.ts'
 import { requireModel } from '../logged-models/service.ts'
 import { requireRun } from '../runs/service.ts'
+import { directEndpoints } from './direct.ts'
 import * as schema from './schema.ts'
 import { sendArtifact } from './send.ts'
 import { listArtifacts, listBelow, readBelow, serverKey } from './service.ts'
-import { safeFolder, safePath } from './uri.ts'
+import { pathOf, safeFolder, safePath } from './uri.ts'
 
 const PROXY = '/2.0/mlflow-artifacts/artifacts'
 
 /** Endpoints that answer JSON; the streams are below. */
-export function artifactEndpoints({ blobs, db }: TrainingContext): readonly Endpoint[] {
+export function artifactEndpoints(context: TrainingContext): readonly Endpoint[] {
+  const { blobs, db } = context
   const ofModel = async ({ model_id, artifact_directory_path }: { model_id: string; artifact_directory_path?: string }) => {
     const model = await requireModel(db.kysely, model_id)
     return { root_uri: model.artifact_location, files: await listBelow(blobs, model.artifact_location, artifact_directory_path) }
   }
   return [
+    ...directEndpoints(context),
     endpoint('GET', PROXY, schema.listFolder, async ({ path }) => ({ files: await listArtifacts(blobs, safeFolder(path)) })),
     endpoint('GET', '/2.0/mlflow/artifacts/list', schema.listOfRun, async ({ run_id, run_uuid, path }) => {
       const run = await requireRun(db.kysely, run_id ?? run_uuid ?? '')
@@ -91,12 +94,6 @@ async function receive(blobs: Blobs, key: string, request: FastifyRequest, reply
     reply.header('connection', 'close')
     throw error
   }
-}
-
-/** What `*` stands for, decoded once by the router. */
-function pathOf(request: FastifyRequest): string {
-  const path: unknown = Reflect.get(request.params as object, '*')
-  return safePath(typeof path === 'string' ? path : '')
 }
 
 /** One text of the query: the schemas of this scope only document, so it may lack what they require. */

@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
 import type { Database } from '../../../platform/db/index.ts'
-import type { Blobs } from '../../../platform/blobs/index.ts'
+import type { Blobs, DirectAccess } from '../../../platform/blobs/index.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import type { TrackingSchema } from '../../tables.ts'
 
@@ -22,7 +22,10 @@ export class Seals {
     this.#db = db
   }
 
-  /** `blobs`, whose `put` and `delete` throw ARTIFACT_SEALED for what belongs to a registered version. */
+  /**
+   * `blobs`, whose changes throw ARTIFACT_SEALED for what belongs to a registered version. What is written to an address that was signed before the version was
+   * registered, and while it has not expired, goes unnoticed until the version is verified.
+   */
   guard(blobs: Blobs): Blobs {
     return {
       ...blobs,
@@ -34,6 +37,22 @@ export class Seals {
         return blobs.put(key, body).finally(() => begun.resolve())
       },
       delete: (key) => this.#change(key, () => blobs.delete(key)),
+      ...(blobs.direct === undefined ? {} : { direct: this.#guardDirect(blobs.direct) }),
+    }
+  }
+
+  #guardDirect(direct: DirectAccess): DirectAccess {
+    return {
+      ...direct,
+      signPut: async (key, seconds) => {
+        await this.refuse(key)
+        return direct.signPut(key, seconds)
+      },
+      beginParts: async (key, parts, seconds) => {
+        await this.refuse(key)
+        return direct.beginParts(key, parts, seconds)
+      },
+      completeParts: (key, uploadId, parts) => this.#change(key, () => direct.completeParts(key, uploadId, parts)),
     }
   }
 

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { checkKey } from '../../../platform/blobs/index.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { invalid } from '../../mlflow/errors.ts'
@@ -24,6 +25,12 @@ export function safePath(path: string): string {
     if (i === MOST_DECODINGS) throw refused(path, 'it is encoded over and over')
     decoded = next
   }
+}
+
+/** What `*` of a route stands for, decoded once by the router. */
+export function pathOf(request: FastifyRequest): string {
+  const path: unknown = Reflect.get(request.params as object, '*')
+  return safePath(typeof path === 'string' ? path : '')
 }
 
 /** `path` of a listing: absent or empty is the root; a slash at the end is tolerated. */
