@@ -2,7 +2,7 @@ import type { ModelVersion, RegisteredModel } from '../../../api/tracking.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { moved } from './locations.ts'
 import { withoutMarks } from './millrace-target.ts'
-import { FROM_TAG, type MlflowServer, orUndefined } from './mlflow-target.ts'
+import { FROM_TAG, type MlflowServer, orUndefined } from './mlflow-server.ts'
 import type { CopiedVersion } from './port.ts'
 
 /**

@@ -3,13 +3,13 @@ import { ApiError, type Transport } from '../../../../sdk/http.ts'
 import type { Experiment, KeyValue, LoggedModel, Metric, Run } from '../../../api/tracking.ts'
 import { keptLocation } from './locations.ts'
 import { copyRegistered, expectedVersion } from './mlflow-registry.ts'
+import { FROM_TAG, type MlflowServer, orUndefined } from './mlflow-server.ts'
 import { withoutMarks } from './millrace-target.ts'
 import type { CopiedModel, FilesOf, Mark, Note, Source, Target, There } from './port.ts'
 import { putFile } from './put-file.ts'
 
 const API = '/api/2.0/mlflow'
-/** On what was copied: its id where it came from, and its mark. */
-export const FROM_TAG = 'millrace.copy.from'
+/** On what was copied: its mark. */
 const MARK_TAG = 'millrace.copy.mark'
 const PARENT_TAG = 'mlflow.parentRunId'
 const POINTS_IN_BATCH = 1000
@@ -20,18 +20,6 @@ export interface MlflowTargetOptions {
   readonly transport: Transport
   readonly name: string
   readonly there: Source
-  readonly from: Source
-  readonly note: Note
-}
-
-/** What the parts of this target share. */
-export interface MlflowServer {
-  readonly get: <T>(path: string, query: Readonly<Record<string, string>>) => Promise<T>
-  readonly post: <T>(path: string, body: unknown) => Promise<T>
-  readonly transport: Transport
-  /** Ids there of what was copied; undefined for what was not. */
-  readonly runThere: (id: string) => Promise<Run | undefined>
-  readonly modelThere: (id: string) => Promise<LoggedModel | undefined>
   readonly from: Source
   readonly note: Note
 }
@@ -228,15 +216,6 @@ async function logModelMetrics({ post, note }: MlflowServer, id: string, metrics
       if (!(error instanceof ApiError) || error.status >= 500) throw error
       note(`logged model ${id}: its metric ${key} was not copied: ${error.message}`)
     }
-  }
-}
-
-export async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return undefined
-    throw error
   }
 }
 

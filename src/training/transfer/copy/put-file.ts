@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { ReadableStream as WebStream } from 'node:stream/web'
+import type { ReadableStream as WebStream } from 'node:stream/web'
 import { ApiError, type Transport } from '../../../../sdk/http.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { proxied } from './rest-source.ts'
