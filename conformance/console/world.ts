@@ -251,7 +251,7 @@ function refreshStages(state: State): Promise<void> {
   state.executions = running
     ? [
         {
-          execution_id: 'running', key: 'k', model: MODEL, reason: 'drift', state: 'running', commit: 'abc', result_commit: null, data: {}, run_id: null, version: null, error: null,
+          execution_id: 'running', key: 'k', model: MODEL, reason: 'drift', state: 'running', commit: 'abc', result_commit: null, data: {}, run_id: null, version: null, unchanged: null, error: null,
           created_at: new Date(START).toISOString(), started_at: new Date(START).toISOString(), ended_at: null,
           stages: [{ name: 'validate', state: 'finished', seconds: 1 }, { name: 'features', state: 'finished', seconds: 2 }, { name: 'train', state: 'running', seconds: null }, { name: 'evaluate', state: 'waiting', seconds: null }],
         },

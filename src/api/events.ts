@@ -137,7 +137,9 @@ export interface EventData {
     execution_id: string
     run_id: string
     model: string
-    version: string
+    /** null where nothing was registered: `unchanged` names the version that answers already and is the same model. */
+    version: string | null
+    unchanged?: string
     commit: string
     stages: readonly { name: string; seconds: number; cached: boolean }[]
   }

@@ -87,12 +87,13 @@ export interface PendingLabels {
   readonly labels: readonly { readonly request_id: string; readonly row: number; readonly label: number; readonly time: string }[]
 }
 
-export type CandidateState = 'executing' | 'gating' | 'shadowing' | 'promoted' | 'refused' | 'failed'
+export type CandidateState = 'executing' | 'gating' | 'shadowing' | 'promoted' | 'refused' | 'failed' | 'unchanged'
 
 /** `GET /candidates?model=M`, newest first; `POST /candidates {model, version}` submits a registered version to the gate. */
 export interface Candidate {
   readonly candidate_id: string
   readonly model: string
+  /** null while it is being made, and for ever where none came of it (`failed`; `unchanged`: the model was that of the version that answers). */
   readonly version: string | null
   readonly execution_id: string | null
   /** Why it was made: `drift`, `degraded`, `schedule`, `submitted`. */

@@ -27,6 +27,8 @@ export interface Execution {
   readonly stages: readonly { readonly name: string; readonly state: string; readonly seconds: number | null }[]
   readonly run_id: string | null
   readonly version: string | null
+  /** The version that answers already and is the same model, byte for byte: then no new one was registered, and `version` is null. */
+  readonly unchanged: string | null
   readonly error: string | null
   readonly created_at: string
   readonly started_at: string | null

@@ -78,8 +78,8 @@ function parseParam(text: string): [string, string | number | boolean] {
   return [text.slice(0, at), value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value]
 }
 
-function line({ execution_id: id, state, model, version, reason, created_at: created }: Execution): string {
-  return `${id}  ${state.padEnd(8)}  ${created}  ${model}${version === null ? '' : ` version ${version}`}  ${reason}`
+function line({ execution_id: id, state, model, version, unchanged, reason, created_at: created }: Execution): string {
+  return `${id}  ${state.padEnd(8)}  ${created}  ${model}${version === null ? '' : ` version ${version}`}${unchanged === null ? '' : ` unchanged: version ${unchanged}`}  ${reason}`
 }
 
 function describe(execution: Execution): string {
@@ -87,6 +87,7 @@ function describe(execution: Execution): string {
     ['state', execution.state],
     ['error', execution.error],
     ['model', `${execution.model}${execution.version === null ? '' : ` version ${execution.version}`}`],
+    ['same as', execution.unchanged === null ? null : `version ${execution.unchanged}, which answers already: nothing was registered`],
     ['run', execution.run_id],
     ['commit', execution.commit],
     ['result', execution.result_commit],

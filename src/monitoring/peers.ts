@@ -158,6 +158,6 @@ export class Peers {
 }
 
 const EXECUTION: Execution = {
-  execution_id: '', key: '', model: '', reason: '', state: 'running', commit: '', result_commit: null, data: {}, stages: [], run_id: null, version: null,
+  execution_id: '', key: '', model: '', reason: '', state: 'running', commit: '', result_commit: null, data: {}, stages: [], run_id: null, version: null, unchanged: null,
   error: null, created_at: '', started_at: null, ended_at: null,
 }

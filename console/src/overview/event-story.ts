@@ -52,7 +52,8 @@ const STORIES: Stories = {
   'dev.millrace.performance.degraded': ({ version, metric, value, reference }) => watch(`v${version} degraded: ${metric} ${value.toFixed(3)}, was ${reference.toFixed(3)} held out`),
   'dev.millrace.retraining.requested': ({ reason }) => watch(`Retraining asked for: ${reason}`),
   'dev.millrace.execution.started': ({ execution_id: id, reason }) => plain(`Execution ${id.slice(-8)} starts: ${reason}`),
-  'dev.millrace.execution.finished': ({ execution_id: id, version, stages }) => good(`Execution ${id.slice(-8)} made v${version} in ${Math.round(stages.reduce((sum, stage) => sum + stage.seconds, 0))} s`),
+  'dev.millrace.execution.finished': ({ execution_id: id, version, unchanged, stages }) =>
+    good(`Execution ${id.slice(-8)} made ${version === null ? `the same model as v${unchanged ?? '?'}` : `v${version}`} in ${Math.round(stages.reduce((sum, stage) => sum + stage.seconds, 0))} s`),
   'dev.millrace.execution.failed': ({ execution_id: id, stage, reason }) => bad(`Execution ${id.slice(-8)} failed${stage === undefined ? '' : ` in ${stage}`}: ${reason}`),
   'dev.millrace.journal.discontinued': ({ cause, offset, resumed_at: at }) =>
     bad(`Serving’s journal was ${cause}: the monitor was at ${formatCount(offset)} and ${at === null ? 'waits for an operator' : `goes on at ${formatCount(at)}`}`),

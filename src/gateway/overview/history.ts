@@ -50,7 +50,7 @@ export function modelHistory(model: string, champion: string, events: readonly L
 function retrainingReasons(model: string, events: readonly LoggedEvent[]): ReadonlyMap<string, string> {
   const asked = new Map(ofType(events, 'dev.millrace.retraining.requested').map(({ data }) => [data.execution_id, data.reason]))
   const finished = ofType(events, 'dev.millrace.execution.finished').filter(({ data }) => data.model === model)
-  return new Map(finished.flatMap(({ data }): [string, string][] => [[data.version, asked.get(data.execution_id) ?? 'submitted']]))
+  return new Map(finished.flatMap(({ data }): [string, string][] => (data.version === null ? [] : [[data.version, asked.get(data.execution_id) ?? 'submitted']])))
 }
 
 function stateByGates(gates: readonly LoggedEvent<'dev.millrace.gate.decided'>['event'][]): CandidateState | null {

@@ -29,7 +29,7 @@ export interface CandidateRow {
 type Db = Kysely<MonitorSchema> | Transaction<MonitorSchema>
 
 const OPEN: readonly CandidateState[] = ['executing', 'gating', 'shadowing']
-const STATES: readonly CandidateState[] = [...OPEN, 'promoted', 'refused', 'failed']
+const STATES: readonly CandidateState[] = [...OPEN, 'promoted', 'refused', 'failed', 'unchanged']
 
 /** The one place that says which candidate an execution, or a submitted version, is: asked again it is the same. */
 export function candidateId(model: string, reason: Reason, of: string): string {

@@ -18,7 +18,7 @@ import { MemoryRegistry } from './testing.ts'
 const NOW = Date.parse('2013-06-01T00:00:00Z')
 const GOOD = { log_loss: 0.5, base_rate_log_loss: 0.62, ece: 0.01, latency_p99_ms: 2 }
 const EXECUTION: Execution = {
-  execution_id: 'e1', key: 'c', model: 'm', reason: 'drift', state: 'running', commit: '', result_commit: null, data: {}, stages: [], run_id: null, version: null,
+  execution_id: 'e1', key: 'c', model: 'm', reason: 'drift', state: 'running', commit: '', result_commit: null, data: {}, stages: [], run_id: null, version: null, unchanged: null,
   error: null, created_at: '', started_at: null, ended_at: null,
 }
 const PASSED: Gate = { gate: 'candidate', passed: true, checks: [] }
@@ -123,6 +123,7 @@ const executions: readonly { name: string; execution: Partial<Execution>; state:
   { name: 'one that is queued is waited for', execution: { state: 'queued' }, state: 'executing' },
   { name: 'one that failed makes no candidate', execution: { state: 'failed', error: 'no memory' }, state: 'failed' },
   { name: 'one that registered nothing makes no candidate', execution: { state: 'finished', version: null }, state: 'failed' },
+  { name: 'one that made the model that answers already is not judged again', execution: { state: 'finished', version: null, unchanged: '1' }, state: 'unchanged' },
   { name: 'one that registered a version hands it to the gate, where it passes and waits in shadow', execution: { state: 'finished', version: '2' }, state: 'shadowing' },
 ]
 for (const { name, execution, state } of executions) {
@@ -132,7 +133,7 @@ for (const { name, execution, state } of executions) {
     await world.candidate('c', { state: 'executing', version: null, execution_id: 'e1' })
     world.execution = { ...EXECUTION, ...execution }
     const candidate = await world.settle()
-    assert.deepEqual([candidate.state, candidate.decidedAt], [state, state === 'failed' ? NOW : null])
+    assert.deepEqual([candidate.state, candidate.decidedAt], [state, state === 'failed' || state === 'unchanged' ? NOW : null])
     await world.db.close()
   })
 }

@@ -95,8 +95,13 @@ export class Promotion {
 
   async #awaitExecution(candidate: CandidateRow, executionId: string): Promise<boolean> {
     const { db, execution, log } = this.#options
-    const { state, version, error } = await execution(executionId)
+    const { state, version, unchanged, error } = await execution(executionId)
     if (state === 'queued' || state === 'running') return false
+    if (state === 'finished' && unchanged !== null) {
+      log.info({ candidate: candidate.id, execution_id: executionId, version: unchanged }, 'an execution made the model that answers already: there is nothing to judge')
+      await updateCandidate(db.kysely, candidate.id, { state: 'unchanged', decided_at: this.#now() })
+      return true
+    }
     if (state === 'failed' || version === null) {
       log.warn({ candidate: candidate.id, execution_id: executionId, reason: error ?? 'it registered no version' }, 'an execution made no candidate')
       await updateCandidate(db.kysely, candidate.id, { state: 'failed', decided_at: this.#now() })

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Execution } from '../../../api/pipelines.ts'
 import type { Outbox } from '../../../platform/events/outbox.ts'
 import type { ExecutionsSchema } from './store.ts'
+import type { Finished } from './worker.ts'
 
 type Trx = Transaction<ExecutionsSchema>
 
@@ -11,10 +12,10 @@ export function executionEvents(outbox: Outbox) {
     started: async ({ execution_id, reason, key }: Execution, trx: Trx): Promise<void> => {
       await outbox.emit(trx, 'dev.millrace.execution.started', execution_id, { execution_id, reason, key })
     },
-    finished: async (execution: Execution, result: { readonly run_id: string; readonly version: string; readonly commit: string }, trx: Trx): Promise<void> => {
+    finished: async (execution: Execution, { unchanged, ...result }: Finished, trx: Trx): Promise<void> => {
       const { execution_id, model } = execution
       const stages = execution.stages.map(({ name, state, seconds }) => ({ name, seconds: seconds ?? 0, cached: state === 'cached' || state === 'restored' }))
-      await outbox.emit(trx, 'dev.millrace.execution.finished', execution_id, { execution_id, model, ...result, stages })
+      await outbox.emit(trx, 'dev.millrace.execution.finished', execution_id, { execution_id, model, ...result, ...(unchanged === null ? {} : { unchanged }), stages })
     },
     failed: async ({ execution_id }: Execution, reason: string, stage: string | undefined, trx: Trx): Promise<void> => {
       await outbox.emit(trx, 'dev.millrace.execution.failed', execution_id, { execution_id, reason, ...(stage === undefined ? {} : { stage }) })

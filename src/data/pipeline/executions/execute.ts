@@ -20,6 +20,8 @@ export interface ExecutorOptions {
   readonly store: ExecutionStore
   readonly log: Logger
   readonly tracking: RunTracking
+  /** The alias that answers for a model. */
+  readonly aliasOf: (model: string) => string
   /** For the commands of stages, beside this process's environment. */
   readonly environment: Readonly<Record<string, string>>
 }
@@ -45,7 +47,8 @@ export function createExecutor(options: ExecutorOptions) {
     if (signal.aborted) throw new MillraceError('CANCELLED', `execution ${execution.execution_id} was interrupted`)
     const tracked = await track(options, worktree, execution, commit)
     await store.record(execution.execution_id, tracked)
-    log.note(`run ${tracked.run_id}, version ${tracked.version} of ${execution.model}, commit ${commit}`)
+    const outcome = tracked.unchanged === null ? `version ${tracked.version} of ${execution.model}` : `the same model as version ${tracked.unchanged} of ${execution.model}, which answers already: nothing was registered`
+    log.note(`run ${tracked.run_id}, ${outcome}, commit ${commit}`)
     return { ...tracked, commit }
   }
 
@@ -132,11 +135,11 @@ function stateOf(worktree: Project): PipelineState {
   }
 }
 
-async function track({ tracking }: ExecutorOptions, worktree: Project, execution: ExecutionRow, commit: string): Promise<{ run_id: string; version: string }> {
+async function track({ tracking, aliasOf }: ExecutorOptions, worktree: Project, execution: ExecutionRow, commit: string): Promise<Omit<Finished, 'commit'>> {
   const { execution_id: id, model, reason, key } = execution
   const state = stateOf(worktree)
   try {
-    const { run_id, version } = await trackState(tracking, state, {
+    const { run_id, version, unchanged = null } = await trackState(tracking, state, {
       experiment: model,
       runName: `execution-${id.slice(0, 8)}`,
       identity: { key: EXECUTION_TAG, value: id },
@@ -144,8 +147,9 @@ async function track({ tracking }: ExecutorOptions, worktree: Project, execution
       tags: { 'millrace.result_commit': commit, 'millrace.execution_key': key, 'millrace.reason': reason },
       startTime: Date.parse(execution.started_at ?? execution.created_at),
       register: model,
+      unlessSameAs: aliasOf(model),
     })
-    return { run_id, version: version ?? '' }
+    return { run_id, version, unchanged }
   } catch (error) {
     throw trackingFailure(error)
   }

@@ -65,7 +65,7 @@ test('an execution runs the committed pipeline, logs the run, registers the vers
       { ...done, stages: done.stages.map(({ name, state }) => [name, state]), created_at: null, started_at: null, ended_at: null, result_commit: null, run_id: null },
       {
         execution_id: started.execution_id, key: 'first', model: 'm1', reason: 'drift', state: 'finished', commit, result_commit: null, data: { 'data/raw': md5 },
-        stages: [['prepare', 'finished'], ['train', 'finished']], run_id: null, version: '1', error: null, created_at: null, started_at: null, ended_at: null,
+        stages: [['prepare', 'finished'], ['train', 'finished']], run_id: null, version: '1', unchanged: null, error: null, created_at: null, started_at: null, ended_at: null,
       },
     )
 
@@ -122,6 +122,27 @@ test('a key starts one execution, and executions run one after the other', async
     assert.equal((await post(request)).status, 200)
     assert.equal((await client.list()).length, 2)
     assert.deepEqual((await controlClient(createTransport(service.url)).watermark()).waiting_for, [])
+  })
+})
+
+test('an execution that makes the model of the version that answers registers nothing and says so', async () => {
+  const { project } = pipelineProject()
+  await withService(project.root, async (client, service) => {
+    const run = async (key: string, params = {}) => reach(client, (await client.start({ key, model: 'same', reason: 'drift', params })).execution_id, ended)
+    const first = await run('first')
+    tracking.aliases.set('same@champion', '1')
+    const same = await run('same')
+    assert.deepEqual([same.state, same.error, same.version, same.unchanged, first.unchanged], ['finished', null, null, '1', null])
+    assert.equal(tracking.runs.some(({ info }) => info.run_id === same.run_id), true, 'its run is logged')
+    assert.match(await client.log(same.execution_id), /the same model as version 1 of same, which answers already: nothing was registered/)
+    assert.deepEqual((await eventsOf(service)).at(-1)?.data, {
+      execution_id: same.execution_id, model: 'same', run_id: same.run_id, version: null, commit: same.result_commit, unchanged: '1',
+      stages: same.stages.map(({ name, seconds }) => ({ name, seconds, cached: true })),
+    })
+    const other = await run('other', { 'train.lr': 0.5 })
+    assert.deepEqual([other.version, other.unchanged], ['2', null])
+    tracking.aliases.set('same@champion', '2')
+    assert.deepEqual((await run('back')).version, '3', 'what answered before is not what answers')
   })
 })
 

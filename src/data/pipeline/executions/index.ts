@@ -33,6 +33,7 @@ export const pipelinesService: ServiceDefinition<ExecutionsSchema, ProjectConfig
       store,
       log,
       tracking: trackingClient(createTransport(url('tracking'), { retryForMs: RETRY_MS })),
+      aliasOf: (model) => config.deployments.find((one) => one.model === model)?.alias ?? 'champion',
       // Stages run in a worktree, which has a millrace.yaml too: their commands must find the services and the state of this project, not found one of their own.
       environment: { MILLRACE_STORAGE_FOLDER: resolve(projectFolder, config.storage.folder), MLFLOW_TRACKING_URI: url('tracking') },
     })

@@ -79,6 +79,6 @@ export function logFile(logFolder: string, executionId: string): string {
 
 /** The public part of a row. */
 function present(row: ExecutionRow): Execution {
-  const { execution_id, key, model, reason, state, commit, result_commit, data, stages, run_id, version, error, created_at, started_at, ended_at } = row
-  return { execution_id, key, model, reason, state, commit, result_commit, data, stages, run_id, version, error, created_at, started_at, ended_at }
+  const { execution_id, key, model, reason, state, commit, result_commit, data, stages, run_id, version, unchanged, error, created_at, started_at, ended_at } = row
+  return { execution_id, key, model, reason, state, commit, result_commit, data, stages, run_id, version, unchanged, error, created_at, started_at, ended_at }
 }

@@ -23,6 +23,7 @@ export interface ExecutionsTable {
   run_id: string | null
   version: string | null
   error: string | null
+  unchanged: string | null
 }
 
 export interface ExecutionsSchema extends EventsSchema {
@@ -62,6 +63,15 @@ export const executionMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    name: '003-unchanged',
+    up: async (db) => {
+      await db.schema.alterTable('executions').addColumn('unchanged', 'text').execute()
+    },
+    down: async (db) => {
+      await db.schema.alterTable('executions').dropColumn('unchanged').execute()
+    },
+  },
 ]
 
 /** What was asked for, the commit found. */
@@ -72,7 +82,7 @@ export interface ExecutionRow extends Execution {
   readonly request: ResolvedRequest
 }
 
-export type Progress = Partial<Pick<Execution, 'data' | 'stages' | 'result_commit' | 'run_id' | 'version'>>
+export type Progress = Partial<Pick<Execution, 'data' | 'stages' | 'result_commit' | 'run_id' | 'version' | 'unchanged'>>
 
 /** The tables of the pipelines service. Times are wall time: executions are work, not part of the modelled world. */
 export class ExecutionStore {
@@ -222,6 +232,7 @@ function fromRow(row: Selectable<ExecutionsTable>): ExecutionRow {
     stages: JSON.parse(row.stages),
     run_id: row.run_id,
     version: row.version,
+    unchanged: row.unchanged,
     error: row.error,
     created_at: new Date(row.created_at).toISOString(),
     started_at: time(row.started_at),

@@ -13,7 +13,9 @@ const PAUSE_AFTER_ERROR_MS = 1000
 
 export interface Finished {
   readonly run_id: string
-  readonly version: string
+  /** null: see `Execution.unchanged`. */
+  readonly version: string | null
+  readonly unchanged: string | null
   readonly commit: string
 }
 

@@ -12,6 +12,8 @@ export interface FakeTracking {
   readonly versions: readonly ModelVersion[]
   /** Artifacts by run id and path. */
   readonly artifacts: ReadonlyMap<string, Buffer>
+  /** `MODEL@ALIAS` → version, as somebody else set them. */
+  readonly aliases: Map<string, string>
   /** From now on the server answers 503, until set back. */
   away: boolean
   readonly close: () => Promise<void>
@@ -37,6 +39,7 @@ export async function startFakeTracking(): Promise<FakeTracking> {
   const models = new Set<string>()
   const experiments = new Map<string, string>()
   const artifacts = new Map<string, Buffer>()
+  const aliases = new Map<string, string>()
   const text = (value: unknown): string => (typeof value === 'string' ? value : '')
   const runOf = (id: unknown): LoggedRun => runs.find(({ info }) => info.run_id === id) ?? fail('NOT_FOUND')
   const present = ({ info, params, tags }: LoggedRun) => ({ info, data: { params: [...params], tags: [...tags], metrics: [] } })
@@ -84,6 +87,10 @@ export async function startFakeTracking(): Promise<FakeTracking> {
       models.add(text(name))
       return {}
     },
+    'registered-models/alias': (_, query) => {
+      const version = aliases.get(`${query.get('name')}@${query.get('alias')}`)
+      return { model_version: versions.find((one) => one.name === query.get('name') && one.version === version) ?? fail('ALIAS_NOT_FOUND') }
+    },
     'model-versions/search': (_, query) => ({ model_versions: versions.filter(({ name, run_id: run }) => `name = '${name}' AND run_id = '${run}'` === query.get('filter')) }),
     'model-versions/create': ({ name, source, run_id: run, tags }) => {
       const version = String(versions.filter((other) => other.name === name).length + 1)
@@ -129,6 +136,7 @@ export async function startFakeTracking(): Promise<FakeTracking> {
     runs,
     versions,
     artifacts,
+    aliases,
     get away() {
       return state.away
     },

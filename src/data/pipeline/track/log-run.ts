@@ -15,6 +15,8 @@ export interface TrackRequest {
   readonly startTime: number
   /** Registers the run's model under this name. */
   readonly register: string | undefined
+  /** Registers nothing where the version that this alias names is the same model, byte for byte, of another run. */
+  readonly unlessSameAs?: string
 }
 
 export interface Tracked {
@@ -22,12 +24,14 @@ export interface Tracked {
   readonly experiment_id: string
   /** null where nothing was registered. */
   readonly version: string | null
+  /** The version that is the same model; only where `unlessSameAs` was asked for. */
+  readonly unchanged?: string
 }
 
 /** What logging needs of the tracking service's client. */
 export type RunTracking = Pick<
   TrackingClient,
-  'getOrCreateExperiment' | 'findOrCreateRun' | 'logBatch' | 'uploadArtifact' | 'updateRun' | 'registerModel' | 'findOrCreateVersion'
+  'getOrCreateExperiment' | 'findOrCreateRun' | 'logBatch' | 'uploadArtifact' | 'updateRun' | 'registerModel' | 'findOrCreateVersion' | 'getByAlias'
 >
 
 /**
@@ -49,10 +53,21 @@ export async function trackState(tracking: RunTracking, state: PipelineState, re
   const runId = run.info.run_id
   if (run.info.status !== 'FINISHED') await fillRun(tracking, run, state)
   if (register === undefined) return { run_id: runId, experiment_id: experiment, version: null }
+  const unchanged = request.unlessSameAs === undefined ? undefined : await sameModel(tracking, state, register, request.unlessSameAs, runId)
+  if (unchanged !== undefined) return { run_id: runId, experiment_id: experiment, version: null, unchanged }
   await tracking.registerModel(register)
   const { version } = await tracking.findOrCreateVersion(register, { runId, source: `${run.info.artifact_uri}/${state.model}`, tags: { ...tags, [identity.key]: identity.value } })
   return { run_id: runId, experiment_id: experiment, version }
 }
+
+/** Not this run's own version, which may answer already when a caller that died in between comes again. */
+async function sameModel(tracking: RunTracking, { modelDigest }: PipelineState, model: string, alias: string, runId: string): Promise<string | undefined> {
+  const present = await tracking.getByAlias(model, alias)
+  if (present === undefined || present.run_id === runId) return undefined
+  return present.tags?.some(({ key, value }) => key === MODEL_DIGEST && value === modelDigest) ? present.version : undefined
+}
+
+const MODEL_DIGEST = 'millrace.model.digest'
 
 async function fillRun(tracking: RunTracking, run: Run, state: PipelineState): Promise<void> {
   // The time of each metric, too: logged again it is then the same point.
@@ -65,13 +80,14 @@ async function fillRun(tracking: RunTracking, run: Run, state: PipelineState): P
 
 /** What run and version both say of where they come from. */
 function commonTags(state: PipelineState, request: TrackRequest): Readonly<Record<string, string>> {
-  const { contract, features, trainedOn } = state
+  const { contract, features, trainedOn, modelDigest } = state
   return {
     'mlflow.source.git.commit': request.commit,
     ...Object.fromEntries([...state.data].map(([path, oid]) => [`millrace.data.${path.replaceAll(/[^\w./ -]/g, '_')}`, oid])),
     ...(contract === undefined ? {} : { 'millrace.contract': `${contract.result}: ${contract.contract} ${contract.version}, ${contract.checks} checks on ${contract.rows} rows` }),
     ...(features.length === 0 ? {} : { 'millrace.features': features.join(',') }),
     ...(trainedOn === undefined ? {} : { 'millrace.training.from': trainedOn.from, 'millrace.training.to': trainedOn.to }),
+    ...(modelDigest === undefined ? {} : { [MODEL_DIGEST]: modelDigest }),
     ...request.tags,
   }
 }

@@ -21,6 +21,8 @@ export interface PipelineState {
   readonly artifacts: readonly Artifact[]
   /** The folder among the artifacts that holds an MLmodel file; undefined where there is none. */
   readonly model: string | undefined
+  /** SHA-256 over the names and contents of the files of that folder: two models that agree in it are one. */
+  readonly modelDigest: string | undefined
   readonly contract: ContractResult | undefined
   /** `view:feature`: what the model reads from the online store. */
   readonly features: readonly string[]
@@ -47,6 +49,7 @@ export function readPipelineState(project: Project): PipelineState {
     data: new Map(pipelines.data.flatMap(({ out }) => (out.oid === undefined ? [] : [[nameOf(project, out.path), out.oid]]))),
     artifacts,
     model,
+    modelDigest: model === undefined ? undefined : digestOfModel(artifacts, model),
     contract: readContractResult(artifacts),
     features: model === undefined ? [] : readOnlineFeatures(artifacts, model),
     trainedOn: model === undefined ? undefined : readTrainingWindow(artifacts, model),
@@ -134,6 +137,15 @@ function numeric(value: PyValue): number | undefined {
 function digestOf(project: Project): string {
   const file = join(project.root, 'dvc.lock')
   return createHash('sha256').update(existsSync(file) ? readFileSync(file) : '').digest('hex')
+}
+
+/** By path, as `artifacts` are. A model is small beside what it learned from: its files are read whole. */
+function digestOfModel(artifacts: readonly Artifact[], model: string): string {
+  const hash = createHash('sha256')
+  for (const { path, file } of artifacts.filter((artifact) => artifact.path.startsWith(`${model}/`))) {
+    hash.update(`${createHash('sha256').update(readFileSync(file)).digest('hex')}  ${path.slice(model.length + 1)}\n`)
+  }
+  return hash.digest('hex')
 }
 
 /** The stages of the project's pipelines, in the order of their files. */
