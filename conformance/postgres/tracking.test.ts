@@ -87,20 +87,19 @@ describe('two services on one PostgreSQL', () => {
   test('both write to the same runs at once, and each reads what the other wrote', async () => {
     const [one, other] = clients()
     assert.ok(one && other)
-    const runs = await Promise.all(Array.from({ length: 20 }, () => one.createRun('0')))
-    const ids = runs.map(({ info }) => info.run_id)
+    const ids = (await Promise.all(Array.from({ length: 20 }, () => one.createRun('0')))).map(({ info }) => info.run_id)
     await Promise.all(
-      [one, other].flatMap((client, who) =>
+      [one, other].flatMap((writer, who) =>
         Array.from({ length: 10 }, async (_, step) => {
-          for (const id of who === 0 ? ids : ids.toReversed()) await client.logMetrics(id, [{ key: 'm', value: step, step: who * 10 + step }])
+          for (const id of who === 0 ? ids : ids.toReversed()) await writer.logMetrics(id, [{ key: 'm', value: step, step: who * 10 + step }])
         }),
       ),
     )
     for (const id of ids) {
-      for (const client of [one, other]) {
-        assert.equal((await client.metricHistory(id, 'm')).length, 20)
-        assert.equal((await client.getRun(id)).data.metrics[0]?.step, 19)
-      }
+      const histories = await Promise.all([one.metricHistory(id, 'm'), other.metricHistory(id, 'm')])
+      const runs = await Promise.all([one.getRun(id), other.getRun(id)])
+      assert.deepEqual(histories.map(({ length }) => length), [20, 20])
+      assert.deepEqual(runs.map(({ data }) => data.metrics[0]?.step), [19, 19])
     }
     await one.setTags(ids[0] ?? '', { said: 'by one' })
     assert.equal((await other.getRun(ids[0] ?? '')).data.tags.find(({ key }) => key === 'said')?.value, 'by one')

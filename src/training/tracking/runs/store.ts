@@ -17,10 +17,6 @@ export async function touchRuns(trx: Queries, runIds: readonly string[]): Promis
   await trx.updateTable('runs').set((e) => ({ revision: e('revision', '+', 1) })).where('run_id', 'in', runIds).execute()
 }
 
-export async function insertRun(trx: Queries, row: RunRow): Promise<void> {
-  await trx.insertInto('runs').values(row).execute()
-}
-
 export function findRun(db: Queries, runId: string): Promise<RunRow | undefined> {
   return db.selectFrom('runs').selectAll().where('run_id', '=', runId).executeTakeFirst()
 }
@@ -59,32 +55,6 @@ export async function findTag(db: Queries, runId: string, key: string): Promise<
 export async function deleteTag(trx: Queries, runId: string, key: string): Promise<boolean> {
   const { numDeletedRows } = await trx.deleteFrom('run_tags').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst()
   return numDeletedRows > 0n
-}
-
-/** Adds params that are new and returns those that are there with another value: a param never changes. */
-export async function insertParams(trx: Queries, runId: string, params: readonly KeyValue[]): Promise<readonly (KeyValue & { readonly old: string })[]> {
-  if (params.length === 0) return []
-  const ordered = params.toSorted((a, b) => (a.key < b.key ? -1 : 1))
-  const changed: (KeyValue & { old: string })[] = []
-  for (const chunk of chunksOf(ordered)) {
-    await trx
-      .insertInto('params')
-      .values(chunk.map(({ key, value }) => ({ run_id: runId, key, value })))
-      .onConflict((c) => c.doNothing())
-      .execute()
-    const stored = await trx
-      .selectFrom('params')
-      .select(['key', 'value'])
-      .where('run_id', '=', runId)
-      .where('key', 'in', chunk.map(({ key }) => key))
-      .execute()
-    const old = new Map(stored.map(({ key, value }) => [key, value]))
-    for (const param of chunk) {
-      const before = old.get(param.key)
-      if (before !== undefined && before !== param.value) changed.push({ ...param, old: before })
-    }
-  }
-  return changed
 }
 
 export interface DatasetUse {
