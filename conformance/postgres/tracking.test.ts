@@ -81,12 +81,11 @@ describe('two services on one PostgreSQL', () => {
     database ??= server?.createDatabase('shared')
     return `project: test\nstorage: {database: "${database ?? ''}"}\n`
   }
-  const services = [withService(yaml), withService(yaml)]
-  const clients = () => services.map((service) => trackingClient(createTransport(service.url())))
+  const [first, second] = [withService(yaml), withService(yaml)]
+  const clients = () => [trackingClient(createTransport(first.url())), trackingClient(createTransport(second.url()))] as const
 
   test('both write to the same runs at once, and each reads what the other wrote', async () => {
     const [one, other] = clients()
-    assert.ok(one && other)
     const ids = (await Promise.all(Array.from({ length: 20 }, () => one.createRun('0')))).map(({ info }) => info.run_id)
     await Promise.all(
       [one, other].flatMap((writer, who) =>
@@ -109,12 +108,11 @@ describe('two services on one PostgreSQL', () => {
 
   test('of many moves of an alias at both of them one is done', async () => {
     const [one, other] = clients()
-    assert.ok(one && other)
     const { info } = await one.createRun('0')
     await one.registerModel('m')
     const versions = await Promise.all([one, other, one, other].map((each) => each.createVersion('m', { source: `${info.artifact_uri}/model`, runId: info.run_id })))
     assert.equal(new Set(versions.map(({ version }) => version)).size, 4)
-    const moves = await Promise.allSettled(versions.map(({ version }, i) => [one, other][i % 2]?.setAlias('m', 'champion', version, { expected: null })))
+    const moves = await Promise.allSettled(versions.map(({ version }, i) => (i % 2 === 0 ? one : other).setAlias('m', 'champion', version, { expected: null })))
     assert.equal(moves.filter(({ status }) => status === 'fulfilled').length, 1)
   })
 })
