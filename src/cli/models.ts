@@ -39,6 +39,9 @@ export function register(program: Command): void {
     .option('--folder <folder>', 'hold this folder against the manifest, instead of what the server keeps')
     .action(async (version: string, options: VerifyCommand) => (await reads()).verify(version, options))
 
+  reading('submit', "hand a version to the monitor's gate; it needs a retraining policy for the model")
+    .argument('<version>', 'MODEL/VERSION or MODEL@ALIAS')
+    .action(async (version: string, options: Output) => (await import('./models/submit.ts')).submit(version, options))
   changing('promote', 'give an alias to a version; its gate must be passed')
     .argument('<version>', 'MODEL/VERSION or MODEL@ALIAS')
     .option('--alias <alias>', 'the alias', CHAMPION)
