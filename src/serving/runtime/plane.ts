@@ -1,6 +1,6 @@
 import { refuseRow } from '../../domain/signature.ts'
 import type { OnlineValues } from '../../domain/feature-builder.ts'
-import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import { MillraceError } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { LineBuffer } from '../journal/format.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -11,6 +11,7 @@ import type { ServingMetrics, VersionMetrics } from './metrics.ts'
 import type { LoadedModel } from './model.ts'
 import type { ModelKind } from './outputs.ts'
 import type { Job } from './row-model.ts'
+import { inShadows } from './shadows.ts'
 import { TensorPlane } from './tensor/plane.ts'
 
 export type Row = Readonly<Record<string, unknown>>
@@ -129,7 +130,7 @@ export class DataPlane {
       metrics.rows += request.rows.length
       if (shadows.length > twins.length) {
         const others = shadows.filter((shadow) => shadow.model !== model)
-        if (others.length > 0) void this.#shadow(served, others, request, { model, online })
+        if (others.length > 0) void inShadows({ served, shadows: others, requestId: request.id, metrics: this.#metrics, log: this.#log }, (shadow) => this.#shadow(served, shadow, request, { model, online }))
       }
       return { model: model.name, version: model.version, kind: model.byRows.outputs.kind, scores: job.scores, labels: job.labels, metrics }
     } finally {
@@ -139,27 +140,8 @@ export class DataPlane {
     }
   }
 
-  /** Runs after the answer is on its way, so that no shadow delays it; a shadow that fails is counted and nothing more. */
-  async #shadow(served: Served, shadows: readonly Target[], request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined }): Promise<void> {
-    served.shadowing++
-    // All of them at once: the request that holds them ends before the first has predicted.
-    for (const target of shadows) target.model.acquire()
-    for (const target of shadows) {
-      try {
-        await this.#shadowOne(served, target, request, answered)
-      } catch (error) {
-        this.#metrics.shadowFailed(served.name, target.alias)
-        this.#log.debug({ model: served.name, alias: target.alias, request_id: request.id, reason: errorMessage(error) }, 'a shadow could not predict')
-      } finally {
-        target.model.release()
-      }
-    }
-    served.shadowing--
-  }
-
-  async #shadowOne(served: Served, target: Target, request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined }): Promise<void> {
+  async #shadow(served: Served, target: Target, request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined }): Promise<void> {
     const { model } = target
-    if (served.shadowing > served.limits.maxQueue) throw new MillraceError('OVERLOADED', 'too many requests are waiting for the shadows')
     for (const [i, row] of request.rows.entries()) {
       const problems = model.byRows.validate(row)
       if (problems.length > 0) throw refuseRow(problems, i)

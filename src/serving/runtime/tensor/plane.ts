@@ -1,4 +1,4 @@
-import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
+import { MillraceError } from '../../../platform/errors/index.ts'
 import type { Logger } from '../../../platform/log/index.ts'
 import { LineBuffer } from '../../journal/format.ts'
 import type { Journal } from '../../journal/journal.ts'
@@ -6,6 +6,7 @@ import { type BatchJob, Batcher, type Slice } from '../batcher.ts'
 import type { ServingMetrics, VersionMetrics } from '../metrics.ts'
 import type { LoadedModel } from '../model.ts'
 import type { Served, Target } from '../plane.ts'
+import { inShadows } from '../shadows.ts'
 import { tensorLine } from './journal-line.ts'
 import { type TensorMap, checkInputs } from './session.ts'
 import { concatenate, slice } from './value.ts'
@@ -78,31 +79,18 @@ export class TensorPlane {
       const { metrics } = this.#compile(model, served.limits.maxBatchRows)
       metrics.succeeded++
       metrics.rows += rows
-      if (shadows.length > 0) void this.#shadow(served, shadows, request)
+      if (shadows.length > 0) {
+        void inShadows({ served, shadows, requestId: request.id, metrics: this.#metrics, log: this.#log }, async (shadow) => {
+          check(shadow.model, request)
+          await this.#run(served, shadow, request, 'shadow')
+          this.#compile(shadow.model, served.limits.maxBatchRows).metrics.shadowRows += rows
+        })
+      }
       return { model: model.name, version: model.version, outputs, metrics }
     } finally {
       served.waiting--
       for (const one of [target, ...shadows]) one.model.release()
     }
-  }
-
-  async #shadow(served: Served, shadows: readonly Target[], request: TensorRequest): Promise<void> {
-    served.shadowing++
-    for (const { model } of shadows) model.acquire()
-    for (const target of shadows) {
-      try {
-        if (served.shadowing > served.limits.maxQueue) throw new MillraceError('OVERLOADED', 'too many requests are waiting for the shadows')
-        check(target.model, request)
-        await this.#run(served, target, request, 'shadow')
-        this.#compile(target.model, served.limits.maxBatchRows).metrics.shadowRows += rowsOf(request)
-      } catch (error) {
-        this.#metrics.shadowFailed(served.name, target.alias)
-        this.#log.debug({ model: served.name, alias: target.alias, request_id: request.id, reason: errorMessage(error) }, 'a shadow could not predict')
-      } finally {
-        target.model.release()
-      }
-    }
-    served.shadowing--
   }
 
   #run(served: Served, { model, alias }: Target, request: TensorRequest, role: TensorJob['role']): Promise<TensorMap> {
