@@ -81,6 +81,25 @@ for (const page of pages) {
   })
 }
 
+/** In the texts and comments of the source, where a template's own backticks are escaped. */
+function* namedInSource(text: string): Generator<string> {
+  for (const [, found = ''] of text.matchAll(/\\?`millrace ([^`\\\n]+)\\?`/g)) yield found.trim()
+}
+
+for (const place of ['src', 'sdk', 'console/src']) {
+  test(`every command that ${place} names in a message or a comment exists, with its options`, () => {
+    const files = globSync(`${place}/**/*.{ts,tsx}`, { cwd: root, exclude: (name) => name.includes('node_modules') }).filter((file) => !/\.test\.tsx?$/.test(file))
+    assert.ok(files.length > 0)
+    const wrong = files.flatMap((file) =>
+      [...namedInSource(textOf(file))].flatMap((line) => {
+        const what = unknown(program, line)
+        return what === undefined ? [] : [`${file}: millrace ${line}: ${what}`]
+      }),
+    )
+    assert.deepEqual(wrong, [])
+  })
+}
+
 test('every script that a page names is there', () => {
   const { scripts }: { scripts: Readonly<Record<string, string>> } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const wrong = pages.flatMap((page) => {
@@ -95,5 +114,6 @@ test('every script that a page names is there', () => {
 
 test('a link to nowhere and a command that does not exist would be found', () => {
   assert.deepEqual([...commands('`millrace events tial -n 5` and\n```sh\nmillrace repro --forse # all\n```\n')].map((line) => unknown(program, line)), ['--forse', 'tial'])
+  assert.deepEqual([...namedInSource("'take it back (`millrace db undo`)' + `or \\`millrace up --fast\\``")].map((line) => unknown(program, line)), ['undo', '--fast'])
   assert.equal(anchors('## What it *cannot* do yet, `now`\n').has('what-it-cannot-do-yet-now'), true)
 })

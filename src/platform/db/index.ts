@@ -1,8 +1,10 @@
 import { MillraceError } from '../errors/index.ts'
+import type { MigrationStatus } from './migrate.ts'
 import type { Database, DatabaseOptions } from './port.ts'
 export { Groups, type Outcome } from './groups.ts'
 export { type Statement, type Value, insertStatement, statement } from './statement.ts'
 
+export type { MigrationStatus } from './migrate.ts'
 export type { Database, DatabaseCapabilities, DatabaseOptions, Migration } from './port.ts'
 
 /** Opens the database that `options.url` names and brings its tables up to date. */
@@ -12,7 +14,14 @@ export async function openDatabase<S>(options: DatabaseOptions): Promise<Databas
   return (await import('./sqlite.ts')).openSqlite<S>(path, options)
 }
 
-/** Takes back the migrations after `to`, newest first, and says which. See `rollBack` in migrate.ts. Nobody else may be using the database. */
+/** Which migrations the database has and which it lacks. Changes nothing, and may be asked while the database is in use. */
+export async function databaseStatus(options: DatabaseOptions): Promise<MigrationStatus> {
+  const { path } = place(options.url)
+  if (path === undefined) return (await import('./postgres.ts')).postgresStatus(options.url, options)
+  return (await import('./sqlite.ts')).sqliteStatus(path, options)
+}
+
+/** Takes back the migrations after `to`, newest first, and says which. See `rollBack` in migrate.ts. Nobody else may be using the database: DATABASE_IN_USE where that can be seen (SQLite). */
 export async function rollBackDatabase(options: DatabaseOptions, to: string | undefined): Promise<readonly string[]> {
   const { path } = place(options.url)
   if (path === undefined) return (await import('./postgres.ts')).rollBackPostgres(options.url, options, to)

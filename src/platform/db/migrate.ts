@@ -55,8 +55,23 @@ export async function rollBack<S>(host: MigrationHost<S>, migrations: readonly M
   })
 }
 
+export interface MigrationStatus {
+  readonly applied: readonly string[]
+  /** What the next start brings. */
+  readonly pending: readonly string[]
+  /** What the database has and this program does not know: a newer one wrote it. */
+  readonly unknown: readonly string[]
+}
+
+/** Changes nothing. */
+export async function statusOf<S>(host: Pick<MigrationHost<S>, 'kysely' | 'schema'>, migrations: readonly Migration[]): Promise<MigrationStatus> {
+  const has = await applied(host)
+  const known = migrations.map(({ name }) => name)
+  return { applied: has.filter((name) => known.includes(name)), pending: known.filter((name) => !has.includes(name)), unknown: has.filter((name) => !known.includes(name)) }
+}
+
 /** Names of the migrations that the database has, in order; none for an empty one. */
-async function applied<S>({ kysely, schema }: MigrationHost<S>): Promise<readonly string[]> {
+async function applied<S>({ kysely, schema }: Pick<MigrationHost<S>, 'kysely' | 'schema'>): Promise<readonly string[]> {
   const tables = await kysely.introspection.getTables({ withInternalKyselyTables: true })
   if (!tables.some((table) => table.name === TABLE && (schema === undefined || table.schema === schema))) return []
   const { rows } = await sql<{ name: string }>`select name from ${schema === undefined ? sql.id(TABLE) : sql.id(schema, TABLE)} order by name`.execute(kysely)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { MillraceError, errnoCode } from '../errors/index.ts'
-import { type MigrationHost, migrate, rollBack } from './migrate.ts'
+import { type MigrationHost, type MigrationStatus, migrate, rollBack, statusOf } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
 import { nameOutages } from './postgres-outage.ts'
 import { PostgresStatements } from './postgres-statements.ts'
@@ -42,6 +42,15 @@ export async function openPostgres<S>(url: string, options: DatabaseOptions): Pr
     },
     each: (on, statement, rows) => statements.run(on, statement, rows),
     close: () => kysely.destroy(),
+  }
+}
+
+export async function postgresStatus(url: string, options: DatabaseOptions): Promise<MigrationStatus> {
+  const kysely = await connect<unknown>(url, options)
+  try {
+    return await statusOf({ kysely, schema: options.schema }, options.migrations)
+  } finally {
+    await kysely.destroy()
   }
 }
 

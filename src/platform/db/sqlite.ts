@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
 import { makeFolder } from '../fs/index.ts'
 import { backUp } from './backup.ts'
-import { type MigrationHost, migrate, rollBack } from './migrate.ts'
+import { type MigrationHost, type MigrationStatus, migrate, rollBack, statusOf } from './migrate.ts'
 import type { Database, DatabaseCapabilities, DatabaseOptions } from './port.ts'
 import { SqliteStatements } from './sqlite-statements.ts'
 
@@ -71,7 +71,33 @@ function overTwo<S>(kysely: Kysely<S>, connection: DatabaseSync, reader: Databas
   }
 }
 
+/** May be asked of a database that is in use. */
+export async function sqliteStatus(path: string, { migrations }: DatabaseOptions): Promise<MigrationStatus> {
+  if (!existsSync(path)) return { applied: [], pending: migrations.map(({ name }) => name), unknown: [] }
+  const kysely = new Kysely<unknown>({ dialect: new GenericSqliteDialect(() => executor(connectToRead(path))) })
+  try {
+    return await statusOf({ kysely }, migrations)
+  } finally {
+    await kysely.destroy()
+  }
+}
+
+/** SQLite lets go of the write-ahead log only where no other process has the database open; the next connection brings the log back. */
+function refuseInUse(path: string): void {
+  const connection = new DatabaseSync(path)
+  try {
+    connection.exec('pragma busy_timeout = 1000; pragma journal_mode = delete')
+  } catch (error) {
+    if (!isBusy(error)) throw error
+    throw new MillraceError('DATABASE_IN_USE', `${path} is open in another process: stop the service that it belongs to; nothing was changed`, { cause: error })
+  } finally {
+    connection.close()
+  }
+}
+
+/** Throws DATABASE_IN_USE while another process has the database open. */
 export async function rollBackSqlite(path: string, options: DatabaseOptions, to: string | undefined): Promise<readonly string[]> {
+  if (path !== ':memory:' && existsSync(path)) refuseInUse(path)
   const connection = connect(path, options)
   const kysely = new Kysely<unknown>({ dialect: new GenericSqliteDialect(() => executor(connection)) })
   try {

@@ -46,6 +46,7 @@ export const ERROR_CATALOGUE = {
   OVERLOADED: { status: 503, exit: 75, title: 'Too many requests are waiting' },
   PREDICTION_FAILED: { status: 500, exit: 70, title: 'The model gave no usable answer' },
   // db
+  DATABASE_IN_USE: { status: 409, exit: 75, title: 'Another process has the database open' },
   DATABASE_UNAVAILABLE: { status: 503, exit: 69, title: 'The database does not answer' },
   MIGRATION_FAILED: { status: 500, exit: 70, title: 'A database migration failed' },
   MIGRATION_IRREVERSIBLE: { status: 409, exit: 65, title: 'A migration cannot be taken back' },
