@@ -130,9 +130,9 @@ def check_tritonclient_infers_with_tensors_in_json():
             tensor = triton.InferInput(name, shape, "FP32")
             tensor.set_data_from_numpy(FRAME[name].to_numpy(np.float32).reshape(shape), binary_data=False)
             inputs.append(tensor)
-        outputs = [triton.InferRequestedOutput("probability", binary_data=False)]
+        outputs = [triton.InferRequestedOutput("probabilities", binary_data=False)]
         result = client.infer("iris", inputs, request_id="from-triton", outputs=outputs)
-        np.testing.assert_allclose(result.as_numpy("probability"), expected(), rtol=1e-5)
+        np.testing.assert_allclose(result.as_numpy("probabilities")[:, 1], expected(), rtol=1e-5)
         assert result.get_response()["id"] == "from-triton"
         assert result.get_response()["model_version"] == "1"
 

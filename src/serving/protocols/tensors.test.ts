@@ -103,6 +103,12 @@ describe('models asked by their own tensors', () => {
     assert.deepEqual(JSON.parse(first).tensors.inputs, { x: { datatype: 'FP32', shape: [100, 3, 2, 2] } })
   })
 
+  test('a column may be written with one dimension or with two', async () => {
+    const column = (name: string, shape: readonly number[]) => ({ name, datatype: 'FP32', shape, data: [1, 2] })
+    const { body } = await infer('plain', { inputs: [column('a', [2]), column('b', [2, 1])] })
+    assert.deepEqual(body.outputs[0].data, [3, 6])
+  })
+
   test('a model that takes rows too answers hundreds of requests of mixed sizes at once, each with its own', async () => {
     const sizes = fc.sample(fc.integer({ min: 1, max: 20 }), { numRuns: 300, seed: 7 })
     const answers = await Promise.all(

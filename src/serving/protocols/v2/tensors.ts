@@ -18,7 +18,13 @@ export function modelTensors({ inputs }: TensorInterface, received: readonly Rec
     if (tensors.has(name)) throw badRequest(`${where} is given twice`)
     const same = 'raw' in data && datatype === input.datatype
     const values = 'raw' in data ? elementsOf(data.raw, datatype) : data.json
-    tensors.set(name, { datatype: input.datatype, shape, data: same ? data.raw : convert(values, input.datatype, where) })
+    tensors.set(name, { datatype: input.datatype, shape: asColumn(input.shape, shape), data: same ? data.raw : convert(values, input.datatype, where) })
   }
   return tensors
+}
+
+/** A column may be written [N] for [N, 1], and the other way round. */
+function asColumn(expected: readonly number[], given: readonly number[]): readonly number[] {
+  if (expected.length === 2 && expected[1] === 1 && given.length === 1) return [...given, 1]
+  return expected.length === 1 && given.length === 2 && given[1] === 1 ? given.slice(0, 1) : given
 }
