@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { type WriteStream, createWriteStream } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,6 +7,7 @@ import { PROJECT_HEADER } from '../../api/control.ts'
 import { describeIdentity } from '../config/index.ts'
 import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts'
 import { makeFolder } from '../fs/index.ts'
+import { RotatingFile, type RotationOptions } from '../fs/rotating-file.ts'
 import { portHolder } from '../http/port-holder.ts'
 
 export interface SupervisedService {
@@ -27,6 +27,7 @@ export interface SupervisorOptions {
   readonly startTimeoutMs?: number
   readonly firstBackoffMs?: number
   readonly longestBackoffMs?: number
+  readonly logs?: RotationOptions
 }
 
 export type ServiceState = 'waiting' | 'starting' | 'healthy' | 'restarting' | 'failed' | 'stopped'
@@ -44,6 +45,8 @@ const HEALTH_TIMEOUT_MS = 2000
 const STABLE_AFTER_MS = 10_000
 const STOP_PATIENCE_MS = 10_000
 const TAIL_BYTES = 4000
+/** Of each service: 80 MB at most. */
+const LOGS: RotationOptions = { bytes: 16_000_000, keep: 4 }
 /** A service that never became healthy gives up after so many starts: its configuration is wrong, not its luck. */
 const START_ATTEMPTS = 3
 
@@ -109,6 +112,7 @@ class Supervised {
   #stopping = false
   #stopped: Promise<void> | undefined
   #tail = ''
+  readonly #log: RotatingFile
 
   constructor(service: SupervisedService, options: SupervisorOptions, changed: (status: ServiceStatus) => void) {
     this.name = service.name
@@ -116,6 +120,7 @@ class Supervised {
     this.#service = service
     this.#options = options
     this.#changed = changed
+    this.#log = new RotatingFile(join(options.logFolder, `${service.name}.log`), options.logs ?? LOGS)
   }
 
   status(): ServiceStatus {
@@ -177,11 +182,6 @@ class Supervised {
 
   #spawn(): void {
     const [program, ...args] = this.#service.command
-    const log: WriteStream = createWriteStream(join(this.#options.logFolder, `${this.name}.log`), { flags: 'a' })
-    // A full disk must not take the supervisor down with the log.
-    log.on('error', (error) => {
-      this.#reason = `its log cannot be written: ${error.message}`
-    })
     const child = spawn(program, args, {
       cwd: this.#options.folder,
       env: { ...process.env, ...this.#options.environment },
@@ -194,7 +194,7 @@ class Supervised {
     this.#tail = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
-        log.write(chunk)
+        this.#write(chunk)
         this.#tail = (this.#tail + chunk.toString('utf8')).slice(-TAIL_BYTES)
       })
     }
@@ -202,8 +202,9 @@ class Supervised {
     child.once('error', (error) => {
       this.#reason = errorMessage(error)
     })
+    // Opened again by what a later child says.
+    child.once('close', () => this.#log.close())
     child.once('exit', (code, signal) => {
-      log.end()
       if (this.#child !== child) return
       this.#child = undefined
       const wasHealthy = this.#state === 'healthy'
@@ -213,6 +214,15 @@ class Supervised {
       }
     })
     this.#set(this.#restarts === 0 ? 'starting' : 'restarting')
+  }
+
+  /** A full disk must not take the supervisor down with the log. */
+  #write(chunk: Buffer): void {
+    try {
+      this.#log.append(chunk)
+    } catch (error) {
+      this.#reason = `its log cannot be written: ${errorMessage(error)}`
+    }
   }
 
   async #restart(livedMs: number): Promise<void> {

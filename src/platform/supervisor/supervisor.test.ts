@@ -48,6 +48,17 @@ test('services start after those they need, and each writes its own log', async 
   assert.deepEqual(supervisor.status().map(({ state }) => state), ['stopped', 'stopped'])
 })
 
+test('a log that has grown is put aside when the service goes on writing', async () => {
+  const options = { folder, logFolder: join(folder, 'logs'), environment: {}, startTimeoutMs: 10_000, logs: { bytes: 10, keep: 1 } }
+  const talker = await service('talker')
+  for (let start = 0; start < 2; start++) {
+    const supervisor = new Supervisor([talker], options)
+    await supervisor.start()
+    await supervisor.stop()
+  }
+  for (const name of ['talker.log', 'talker.log.1']) assert.equal(readFileSync(join(folder, 'logs', name), 'utf8'), 'hello from talker\n')
+})
+
 test('a service that is killed comes back by itself', async () => {
   const killed = await service('killed')
   const supervisor = supervise([killed])
