@@ -1,6 +1,6 @@
 // npm run build: what is published. The source compiled to dist/ (Node strips no types under node_modules) and the console to console/dist.
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { node24 } from './node24.mjs'
@@ -14,3 +14,6 @@ for (const args of [
   const { status } = spawnSync(node24(), args, { cwd: root, stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
+// What the compiler leaves behind.
+const proto = join('src', 'serving', 'grpc', 'open_inference.proto')
+copyFileSync(join(root, proto), join(root, 'dist', proto))

@@ -6,6 +6,8 @@ import { parseConfig } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
+import type { CallOptions } from './grpc/calls.ts'
+import type { GrpcServer } from './grpc/index.ts'
 import { Journal } from './journal/journal.ts'
 import { Tally } from './journal/tally.ts'
 import { createHotPath } from './protocols/hot-path.ts'
@@ -75,6 +77,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   const tally = new Tally(context.db, journal, log, deployments)
   await tally.start()
   await router.start()
+  const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, stopping: () => stopping })
   // The aliases of a repository do not move: it is looked at when a load is asked for.
   if (!repository) {
     context.follow('serving', ['dev.millrace.model.alias.moved'], async ({ event }) => {
@@ -92,7 +95,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     stop: async () => {
       stopping = true
       clearInterval(polling)
-      await drain(deployments)
+      await Promise.all([drain(deployments), grpc?.stop()])
       await router.stop()
       await tally.stop()
       journal.close()
@@ -105,6 +108,13 @@ const POLL_MS = 2000
 
 function lookAgain(router: Router, deployments: readonly Deployment[]): void {
   for (const { slots } of deployments) for (const { model, alias } of slots) router.moved(model, alias)
+}
+
+/** Imported only where it is asked for: it takes 30 MB. */
+async function openGrpc({ services: { serving }, http }: ProjectConfig, calls: CallOptions): Promise<GrpcServer | undefined> {
+  if (serving.grpc_port === undefined) return undefined
+  const { startGrpc } = await import('./grpc/index.ts')
+  return startGrpc({ ...calls, host: serving.host, port: serving.grpc_port, messageLimit: Math.min(http.body_limit, LARGEST_PREDICTION) })
 }
 
 function makeDeployments(context: ServiceContext<ServingSchema, ProjectConfig>, metrics: ServingMetrics, repository: ModelRepository | null): readonly Deployment[] {

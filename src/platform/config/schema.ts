@@ -12,19 +12,23 @@ export const DEFAULT_PORTS: Readonly<Record<ServiceName, number>> = {
 
 const closed = <P extends TProperties>(properties: P): TObject<P> => Type.Object(properties, { additionalProperties: false })
 
-function serviceSchema(port: number) {
-  return closed({
+const serviceProperties = (port: number) =>
+  ({
     port: Type.Integer({ minimum: 1, maximum: 65535, default: port, description: 'Port to listen on' }),
     host: Type.String({ default: '127.0.0.1', description: 'Address to listen on; loopback unless told otherwise' }),
     url: Type.Optional(Type.String({ pattern: '^https?://', form: '`http://…` or `https://…`', description: 'Where the other services reach it, if not at host and port' })),
-  })
-}
+  }) satisfies TProperties
+
+const serviceSchema = (port: number) => closed(serviceProperties(port))
 
 const services = closed({
   gateway: serviceSchema(DEFAULT_PORTS.gateway),
   tracking: serviceSchema(DEFAULT_PORTS.tracking),
   features: serviceSchema(DEFAULT_PORTS.features),
-  serving: serviceSchema(DEFAULT_PORTS.serving),
+  serving: closed({
+    ...serviceProperties(DEFAULT_PORTS.serving),
+    grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port for the Open Inference Protocol over gRPC, at the same host; left out: no gRPC' })),
+  }),
   monitor: serviceSchema(DEFAULT_PORTS.monitor),
   pipelines: serviceSchema(DEFAULT_PORTS.pipelines),
 })

@@ -149,7 +149,14 @@ export class Router {
 
   /** Brings the slot to where the registry's alias points. Throws what is worth another try; what is not becomes the slot's state. */
   async #rollOut(slot: Slot): Promise<void> {
-    const found = await this.#options.registry.alias(slot.model, slot.alias)
+    let found: VersionFound | null
+    try {
+      found = await this.#options.registry.alias(slot.model, slot.alias)
+    } catch (error) {
+      // A folder whose config.pbtxt is wrong, or that holds no version: trying again changes nothing.
+      if (!(error instanceof MillraceError && error.code === 'MODEL_INVALID')) throw error
+      return this.#refuse(slot, '', error.message)
+    }
     if (found === null) return this.#withdraw(slot)
     if (slot.live && slot.found && sameVersion(slot.found, found)) {
       slot.state = 'ready'

@@ -1,0 +1,71 @@
+import { fileURLToPath } from 'node:url'
+import { Server, ServerCredentials, logVerbosity, setLogVerbosity } from '@grpc/grpc-js'
+import { type ServiceDefinition, loadSync } from '@grpc/proto-loader'
+import { ReflectionService } from '@grpc/reflection'
+import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import { portHolder } from '../../platform/http/port-holder.ts'
+import { isReady } from '../protocols/v2/server.ts'
+import { type CallOptions, inferenceCalls } from './calls.ts'
+import { Health } from './health.ts'
+
+export interface GrpcOptions extends CallOptions {
+  readonly host: string
+  readonly port: number
+  /** Bytes of one message: the limit that bodies have over HTTP. */
+  readonly messageLimit: number
+}
+
+export interface GrpcServer {
+  /** Refuses what is new, and resolves when every call that was begun has its answer, or patience is at its end. */
+  readonly stop: () => Promise<void>
+}
+
+const SERVICE = 'inference.GRPCInferenceService'
+const PROTO = fileURLToPath(new URL('./open_inference.proto', import.meta.url))
+/** Calls of one connection at a time, each of which may hold a message; the rest wait at the client. */
+const CALLS_AT_ONCE = 64
+const STOP_PATIENCE_MS = 5000
+
+/** Serves the Open Inference Protocol V2 over gRPC, with health and reflection, in the clear. PORT_TAKEN where it cannot listen. */
+export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
+  const { host, port, messageLimit, router, stopping } = options
+  // It writes to stderr what it gives as errors too.
+  setLogVerbosity(logVerbosity.NONE)
+  const definition = loadSync(PROTO, { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true })
+  const server = new Server({ 'grpc.max_receive_message_length': messageLimit, 'grpc.max_concurrent_streams': CALLS_AT_ONCE })
+  server.addService(definition[SERVICE] as ServiceDefinition, inferenceCalls(options))
+  const health = new Health(['', SERVICE], () => isReady(router) && !stopping())
+  health.addTo(server)
+  new ReflectionService(definition).addToServer(server)
+  try {
+    await listen(server, host, port)
+  } catch (error) {
+    health.stop()
+    server.forceShutdown()
+    throw error
+  }
+  return {
+    stop: async () => {
+      health.stop()
+      const patience = setTimeout(() => server.forceShutdown(), STOP_PATIENCE_MS)
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
+      clearTimeout(patience)
+    },
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(address, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()))
+    })
+  } catch (error) {
+    const holder = await portHolder(port)
+    throw new MillraceError(
+      'PORT_TAKEN',
+      `gRPC of serving cannot listen at ${address}${holder ? `, which ${holder} holds` : ` (${errorMessage(error)})`}; choose another port with services.serving.grpc_port or MILLRACE_SERVING_GRPC_PORT`,
+      { cause: error },
+    )
+  }
+}
