@@ -74,7 +74,10 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
     execution: pipelines.get,
   })
   // Before the clock can be moved here: what ends from now on is looked at.
-  for (const { model } of watched) await policy.register(model, clock.project().getTime())
+  for (const { model, retraining } of watched) {
+    await policy.register(model, clock.project().getTime())
+    if (retraining) await promotion.warnOfLateLabels(model)
+  }
   const lake = new Lake(db, duckdb, join(folder, 'inference'))
   const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
   context.onClockMove(() => engine.wake())

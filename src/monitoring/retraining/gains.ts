@@ -37,22 +37,21 @@ export async function countPredicted(db: Kysely<MonitorSchema>, model: string, c
   return Number(count)
 }
 
-/** Milliseconds from a request to its label: the median of the model's latest labelled requests; null where there is none. */
+/** Milliseconds from a request to its label: the median of the latest requests that have one; null where there is none. */
 export async function labelDelay(db: Kysely<MonitorSchema>, model: string): Promise<number | null> {
+  // Labels first: looked for from the requests, those of a model that has no label would all be read.
   const rows = await db
-    .selectFrom('requests as r')
-    .innerJoin('truths as t', 't.pid', 'r.pid')
+    .selectFrom((e) => e.selectFrom('truths').select(['pid', 'time']).orderBy('pid', 'desc').limit(LATEST_LABELS).as('t'))
+    .innerJoin('requests as r', 'r.pid', 't.pid')
     .select(['r.time as asked', 't.time as known'])
     .where('r.model', '=', model)
-    .orderBy('r.time', 'desc')
-    .limit(DELAYS)
     .execute()
   const delays = rows.map(({ asked, known }) => known - asked).sort((a, b) => a - b)
   return delays[Math.floor(delays.length / 2)] ?? null
 }
 
-/** Labels of so many requests tell how late labels are. */
-const DELAYS = 1000
+/** So many tell how late labels are; of all models. */
+const LATEST_LABELS = 5000
 
 /** The alias under which a candidate runs in shadow. */
 export const CHALLENGER = 'challenger'

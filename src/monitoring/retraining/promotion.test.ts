@@ -28,6 +28,7 @@ class World {
   readonly registry = new MemoryRegistry()
   readonly clock = new SimulatedClock(new Date(NOW))
   readonly started: string[] = []
+  readonly warnings: string[] = []
   readonly outbox: Outbox
   execution: Execution = EXECUTION
   online: readonly string[] = []
@@ -42,7 +43,7 @@ class World {
       db,
       outbox: this.outbox,
       clock: this.clock,
-      log: pino({ level: 'silent' }),
+      log: pino({ level: 'warn' }, { write: (line: string) => void this.warnings.push(line) }),
       registry: this.registry,
       featureViews: async () => [{ name: 'weather', entity: 'airport', features: this.online, online: true, rows: 1 }],
       startExecution: async ({ key }) => {
@@ -279,6 +280,18 @@ test('an alias that the monitor may not remove stays, and the candidate ends all
   assert.deepEqual([(await world.settle()).state, world.registry.moves], ['refused', []])
   await world.db.close()
 })
+
+for (const [days, warned] of [[8, false], [9, true]] as const) {
+  test(`a candidate that enters a shadow of 7 days where labels take ${days} is ${warned ? '' : 'not '}warned of`, async () => {
+    const world = await World.make()
+    world.registry.aliases.set('champion', '1')
+    await world.pairs(10, unsure, sure, { from: NOW - 20 * DAY_MS, labelledAt: NOW - (20 - days) * DAY_MS })
+    await world.candidate('c', { state: 'gating' })
+    assert.equal((await world.settle()).state, 'shadowing')
+    assert.equal(world.warnings.some((line) => /labels take longer than retraining.shadow and one day/.test(line)), warned)
+    await world.db.close()
+  })
+}
 
 const reasons: readonly { name: string; pairs: (world: World) => Promise<void>; says: RegExp }[] = [
   {

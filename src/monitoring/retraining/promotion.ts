@@ -162,7 +162,7 @@ export class Promotion {
     const forbidden = await this.#move(candidate, CHALLENGER, `passed the gate; runs in shadow of version ${champion} until ${new Date(until).toISOString()}`)
     if (forbidden) return this.#forbid(candidate, forbidden)
     await updateCandidate(db.kysely, id, { state: 'shadowing', shadow_from: from, shadow_until: until })
-    await this.#warnOfLateLabels(model)
+    await this.warnOfLateLabels(model)
     return true
   }
 
@@ -194,7 +194,7 @@ export class Promotion {
   }
 
   /** Labels that take longer than the shadow period and the day after it come too late to judge anybody. */
-  async #warnOfLateLabels(model: string): Promise<void> {
+  async warnOfLateLabels(model: string): Promise<void> {
     const { db, log } = this.#options
     const { shadow } = this.#policy(model)
     const delay = await labelDelay(db.kysely, model)
