@@ -49,7 +49,7 @@ export function fileBlobs(root: string): Blobs {
       const handle = await openFile(() => place(key), key)
       const { size } = await handle.stat()
       // An open file keeps its content when the name is given to another one or removed.
-      return { size, body: createReadStream('', { fd: handle, highWaterMark: 256 * 1024 }) }
+      return { size, body: createReadStream('', { fd: handle, highWaterMark: 64 * 1024 }) }
     },
     stat: async (key) => {
       const name = key.split('/').at(-1) ?? ''

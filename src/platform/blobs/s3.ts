@@ -11,8 +11,8 @@ export interface S3Place {
   readonly prefix: string
 }
 
-/** At most 10,000 parts: artifacts up to 156 GiB. A put holds this twice, and once more while a part is put together. */
-const PART_BYTES = 16 * 1024 * 1024
+/** At most 10,000 parts: artifacts up to 48 GiB; longer ones go up in parts past the server. A put holds this twice, and once more while a part is put together. */
+const PART_BYTES = 5 * 1024 * 1024
 const PARTS_AT_ONCE = 2
 /** S3's limit for a key, in bytes. */
 const LONGEST_KEY = 1024
