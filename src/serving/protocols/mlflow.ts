@@ -50,8 +50,13 @@ export function presentPredictions({ kind, labels, scores }: Prediction): string
 const READERS: Readonly<Record<(typeof FORMS)[number], (value: unknown, columns: readonly ColumnSpec[]) => readonly Row[]>> = {
   dataframe_records: (value) => records(value, 'dataframe_records'),
   dataframe_split: readSplit,
-  instances: readInstances,
-  inputs: (value, columns) => (isObject(value) ? readColumns(value, columns) : readInstances(value, columns, 'inputs')),
+  instances: (value, columns) => (isScalarRow(value) ? [value] : readInstances(value, columns)),
+  inputs: (value, columns) => (isScalarRow(value) ? [value] : isObject(value) ? readColumns(value, columns) : readInstances(value, columns, 'inputs')),
+}
+
+/** An object with no list in it is one row, in both forms of TensorFlow Serving. */
+function isScalarRow(value: unknown): value is Row {
+  return isObject(value) && Object.keys(value).length > 0 && Object.values(value).every((cell) => typeof cell !== 'object' || cell === null)
 }
 
 function records(value: unknown, form: string): readonly Row[] {
