@@ -34,6 +34,7 @@ export interface HttpOptions {
 const DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
 /** A request must be whole after so long. */
 const REQUEST_MS = 300_000
+const COLON = '%3A'
 const REQUEST_ID = /^[\w.:\-/]{1,128}$/
 
 /**
@@ -80,7 +81,21 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
     throw new MillraceError('NOT_FOUND', `${request.method} ${request.url.split('?')[0]}: ${options.service} has no such route`)
   })
   observeRequests(app, options.metrics)
-  await app.register(swagger, { openapi: { info: { title: `Millrace ${options.service}`, version: options.version } } })
+  await app.register(swagger, {
+    openapi: { info: { title: `Millrace ${options.service}`, version: options.version } },
+    // A colon that a route escapes is no parameter, though the plugin takes it for one.
+    transform: ({ schema, url }) => ({ schema, url: url.replace('::', COLON) }),
+    transformObject: (document) => {
+      const whole = 'swaggerObject' in document ? document.swaggerObject : document.openapiObject
+      const paths = whole.paths ?? {}
+      for (const [path, item] of Object.entries(paths)) {
+        if (!path.includes(COLON)) continue
+        Reflect.deleteProperty(paths, path)
+        Reflect.set(paths, path.replace(COLON, ':'), item)
+      }
+      return whole
+    },
+  })
   await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'warn' })
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type(options.metrics.contentType)

@@ -74,6 +74,20 @@ describe('the protocols', () => {
     })
   }
 
+  test('the OpenAPI document has the address of V1 as it is called', async () => {
+    const { paths } = JSON.parse(await (await fetch(`${service.url}/docs/json`)).text())
+    assert.ok('/v1/models/{model}:predict' in paths, Object.keys(paths).join())
+  })
+
+  for (const form of ['instances', 'inputs']) {
+    test(`${form} with one row, and no list, answers for that row`, async () => {
+      const whole = await post('/invocations', JSON.stringify({ dataframe_records: [ROW] }), { 'content-type': 'application/json' })
+      const bare = await post('/invocations', JSON.stringify({ [form]: ROW }), { 'content-type': 'application/json' })
+      assert.deepEqual(await bare.json(), await whole.json())
+      assert.equal(bare.status, 200)
+    })
+  }
+
   test('V1 lists models and says which are ready', async () => {
     const get = async (path: string): Promise<unknown> => (await fetch(`${service.url}${path}`)).json()
     assert.deepEqual(await get('/v1/models'), { models: ['delay'] })
