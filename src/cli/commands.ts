@@ -24,6 +24,7 @@ export const COMMANDS = {
   gc: () => import('./gc.ts'),
   db: () => import('./db.ts'),
   events: () => import('./events.ts'),
+  query: () => import('./query.ts'),
   status: () => import('./status.ts'),
   clock: () => import('./clock.ts'),
 } as const satisfies Record<string, () => Promise<CommandModule>>

@@ -1,0 +1,67 @@
+import { existsSync, globSync } from 'node:fs'
+import { join } from 'node:path'
+import { serviceFolder } from '../../platform/config/index.ts'
+import { literal } from '../../platform/duckdb/sql.ts'
+import type { Project } from '../project.ts'
+
+/** The files of a project that a query may read. */
+export interface QueryFiles {
+  /** Segments of serving's journal, oldest first. */
+  readonly journal: readonly string[]
+  /** The monitor's Parquet files, one a model and day. */
+  readonly lake: readonly string[]
+}
+
+export function queryFiles({ config, folder }: Project): QueryFiles {
+  const find = (root: string, pattern: string): string[] => (existsSync(root) ? globSync(pattern, { cwd: root }).sort().map((name) => join(root, name)) : [])
+  return {
+    journal: find(join(serviceFolder(config, folder, 'serving'), 'journal'), '*.ndjson'),
+    lake: find(join(serviceFolder(config, folder, 'monitor'), 'inference'), 'model=*/date=*.parquet'),
+  }
+}
+
+/** As docs/formats/prediction-journal.md has them. `crc` is a line's last member, so only a whole line has it. */
+const JOURNAL_COLUMNS = {
+  id: 'VARCHAR',
+  row: 'INTEGER',
+  model: 'VARCHAR',
+  version: 'VARCHAR',
+  alias: 'VARCHAR',
+  role: 'VARCHAR',
+  time: 'BIGINT',
+  score: 'DOUBLE',
+  missing: 'VARCHAR[]',
+  inputs: 'MAP(VARCHAR, VARCHAR)',
+  left_out: 'INTEGER',
+  features: 'MAP(VARCHAR, VARCHAR)',
+  tensors: 'JSON',
+  probe: 'BOOLEAN',
+  crc: 'VARCHAR',
+}
+
+/** Every line of the journal. What is no whole line, such as one that serving is just writing, is passed over. */
+export function predictionsView(files: readonly string[]): string {
+  const columns = Object.entries(JOURNAL_COLUMNS).map(([name, type]) => `"${name}": ${literal(type)}`).join(', ')
+  const source =
+    files.length === 0
+      ? `(select ${Object.entries(JOURNAL_COLUMNS).map(([name, type]) => `null::${type} as "${name}"`).join(', ')} limit 0)`
+      : `read_json([${files.map(literal).join(', ')}], format = 'newline_delimited', ignore_errors = true, columns = {${columns}})`
+  return `create view predictions as select id, "row", model, version, alias, role, epoch_ms("time") as "time", score, missing, inputs, left_out, features, tensors, coalesce(probe, false) as probe
+    from ${source} where id is not null and crc is not null`
+}
+
+/** The answers that have their label by now. Of a request that was sent again under its id the earliest line counts, as it does for the monitor. */
+export const LABELLED_VIEW = `create view labelled as select p.*, l.label, l."time" as labelled_at
+  from (select distinct on (id, "row", model, version, alias) * from predictions where role = 'champion' and not probe order by id, "row", model, version, alias, "time") p
+  join labels l using (id, "row")`
+
+/** Days that have ended, with a column \`input.NAME\` for each model input: typed, and much faster to read than the journal. */
+export function lakeView(files: readonly string[]): string {
+  if (files.length === 0) {
+    return `create view lake as select null::VARCHAR as model, null::VARCHAR as id, null::INTEGER as "row", null::TIMESTAMP as "time", null::VARCHAR as alias, null::VARCHAR as version,
+      null::VARCHAR as role, null::DOUBLE as score limit 0`
+  }
+  return `create view lake as select url_decode(regexp_extract(filename, 'model=([^/\\\\]*)[/\\\\]date=[^/\\\\]*$', 1)) as model, request_id as id,
+    columns(c -> c not in ('request_id', 'filename', 'model'))
+    from read_parquet([${files.map(literal).join(', ')}], union_by_name = true, filename = true)`
+}
