@@ -108,6 +108,7 @@ ORACLE = start_oracle()
 
 def check_a_model_logged_by_mlflow_is_served_when_its_alias_is_set():
     wait_for_version("iris", "1")
+    wait_for_version("price", "1")
     _, _, body = post("/invocations", {"dataframe_split": FRAME.to_dict(orient="split")}, IRIS)
     np.testing.assert_allclose([p["probability"] for p in json.loads(body)["predictions"]], expected(), rtol=1e-5)
 
