@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { status } from '@grpc/grpc-js'
+import { type ServiceDefinition, loadSync } from '@grpc/proto-loader'
 import { protoPath } from 'grpc-health-check'
 import { parseConfig } from '../../platform/config/index.ts'
 import { projectConfigSchema } from '../../domain/config.ts'
@@ -190,6 +192,21 @@ describe('gRPC', () => {
     for (const name of ['', SERVICE]) assert.deepEqual((await health.call('Check', { service: name })).body, { status: 'SERVING' })
     assert.equal((await health.call('Check', { service: 'other' })).code, status.NOT_FOUND)
     health.client.close()
+  })
+
+  test('reflection names the services and their messages', async () => {
+    const proto = join(import.meta.dirname, '..', '..', '..', 'node_modules', '@grpc', 'reflection', 'build', 'proto', 'grpc', 'reflection', 'v1', 'reflection.proto')
+    const definition = loadSync(proto, { keepCase: true })
+    const { ServerReflectionInfo: method } = definition['grpc.reflection.v1.ServerReflection'] as ServiceDefinition
+    assert.ok(method)
+    const { client } = grpcClient(port, SERVICE)
+    const stream = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize)
+    const answered = once(stream, 'data')
+    stream.write({ list_services: '' })
+    const [answer] = await answered
+    stream.end()
+    client.close()
+    assert.ok(answer.list_services_response.service.some(({ name }: { name: string }) => name === SERVICE), JSON.stringify(answer))
   })
 
   test('a port that is taken stops the start, and the error says which', async () => {
