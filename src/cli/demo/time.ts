@@ -3,7 +3,7 @@ import { MillraceError } from '../../platform/errors/index.ts'
 import type { Peers } from './peers.ts'
 
 const POLL_MS = 20
-const LONGEST_POLL_MS = 250
+const LONGEST_POLL_MS = 120
 
 export interface TimeDriver {
   /** Moves project time on every service, then waits until each has done all that was due; `waiting` is told what for, now and then. */

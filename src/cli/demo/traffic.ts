@@ -14,32 +14,25 @@ export interface TrafficOptions {
 }
 
 const CONNECTIONS = 32
-const HOUR_MS = 3_600_000
 /** Enough to see a swap that drops a request, not so much that it takes the cores from the training that runs meanwhile. */
 const PROBE_PAUSE_MS = 50
-/** Observations and departures of so many hours go in one request. Requests carry their own moment, so nothing is seen before its time. */
-const PUSH_HOURS = 6
 
 /** Fills the online store with what happened. */
 export async function pushWorld(peers: Peers, { weather, departures }: Happenings): Promise<void> {
   await Promise.all([push(peers, 'weather', weather, 'time_hour'), push(peers, 'recent_delays', departures, 'departed_at', 'flight_id')])
 }
 
-/** Replays [from, to) of what `happened`: observations and departures as they came, then the requests that were made among them, then the arrivals. */
+/**
+ * Replays [from, to) of what `happened`: observations and departures, then the requests, then the arrivals, each all together. Every one of them carries its own
+ * moment, so nothing is seen before its time.
+ */
 export async function replay(options: TrafficOptions, happened: Happenings, from: number, to: number): Promise<TrafficCount> {
   const { peers } = options
-  let predictions = 0
-  let labels = 0
-  for (let start = from; start < to; start += PUSH_HOURS * HOUR_MS) {
-    const end = Math.min(start + PUSH_HOURS * HOUR_MS, to)
-    const block = during(happened, start, end)
-    await pushWorld(peers, block)
-    await inParallel(block.requests, CONNECTIONS, (request) => predict(options, request))
-    if (block.labels.length > 0) await peers.monitor.sendLabels(block.labels.map(asLabel))
-    predictions += block.requests.length
-    labels += block.labels.length
-  }
-  return { predictions, labels, probes: 0 }
+  const block = during(happened, from, to)
+  await pushWorld(peers, block)
+  await inParallel(block.requests, CONNECTIONS, (request) => predict(options, request))
+  if (block.labels.length > 0) await peers.monitor.sendLabels(block.labels.map(asLabel))
+  return { predictions: block.requests.length, labels: block.labels.length, probes: 0 }
 }
 
 /** The part of what happened that lies in [from, to), milliseconds. */
