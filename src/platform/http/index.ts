@@ -1,3 +1,4 @@
+export { drain } from './drain.ts'
 export { createHostCheck } from './hosts.ts'
 export { checkPublicHost, publicOnlyAgent } from './outbound.ts'
 export type { Problem } from './problem.ts'

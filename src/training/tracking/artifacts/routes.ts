@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Blobs } from '../../../platform/blobs/index.ts'
-import type { HttpServer } from '../../../platform/http/index.ts'
+import { type HttpServer, drain } from '../../../platform/http/index.ts'
 import type { TrainingContext } from '../../context.ts'
 import { invalid } from '../../mlflow/errors.ts'
 import { type Endpoint, endpoint, useMlflowErrors } from '../../mlflow/routes.ts'
@@ -83,15 +83,14 @@ export async function registerArtifactStreams(http: HttpServer, context: Trainin
 }
 
 /**
- * Stores the body. After a failure in the middle of it (a full disk) the rest is thrown away and the connection closed behind the answer: half a body left
- * on a connection that is used again would make the next request wait for ever.
+ * Stores the body. After a failure in the middle of it (a sealed file, a full disk) the rest is read and thrown away, so that the client hears the refusal;
+ * where it does not end the connection is closed behind the answer: half a body left on one that is used again would make the next request wait for ever.
  */
 async function receive(blobs: Blobs, key: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   try {
     await blobs.put(key, request.raw.iterator({ destroyOnReturn: false }))
   } catch (error) {
-    request.raw.resume()
-    reply.header('connection', 'close')
+    if (!(await drain(request.raw))) reply.header('connection', 'close')
     throw error
   }
 }
