@@ -1,6 +1,9 @@
+import { MillraceError } from '../../platform/errors/index.ts'
 import type { TrainingContext } from '../context.ts'
 import { invalid } from '../mlflow/errors.ts'
 import { toInteger, toKeyValues } from '../mlflow/fields.ts'
+import { findManifest } from '../registry/manifests.ts'
+import { findVersion } from '../registry/store.ts'
 import type { Queries } from '../tables.ts'
 import { checkLocation, checkUriPath } from '../tracking/artifacts/uri.ts'
 import type { ImportedRegisteredModel, ImportedVersion } from './schema.ts'
@@ -30,10 +33,18 @@ export async function importRegistered({ db }: TrainingContext, given: ImportedR
     }
     for (const [i, version] of rows.entries()) {
       if (version.name !== given.name) throw invalid(`versions[${i}].name: found ${version.name}, expected ${given.name}`)
+      await refuseOtherFiles(trx, version)
       await trx.insertInto('model_versions').values(version).onConflict((c) => c.columns(['name', 'version']).doUpdateSet(version)).execute()
       await putTags(trx, version.name, version.version, versions[i]?.tags)
     }
   })
+}
+
+/** A number that was given a second time elsewhere, to other files, is not that version. */
+async function refuseOtherFiles(trx: Queries, { name, version, storage_location: location }: ReturnType<typeof versionRow>): Promise<void> {
+  const before = await findVersion(trx, name, version)
+  if (before === undefined || before.storage_location === location || (await findManifest(trx, name, version)) === undefined) return
+  throw new MillraceError('CONFLICT', `version ${version} of ${name} is here already, sealed with the files at ${before.storage_location} and not those at ${location}`)
 }
 
 async function putTags(trx: Queries, name: string, version: number, tags: ImportedVersion['tags']): Promise<void> {

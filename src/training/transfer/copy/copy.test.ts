@@ -53,6 +53,12 @@ test('everything is copied with its ids, times and stages, and is what it was', 
   assert.equal((await to.getVersion('m', '1')).current_stage, 'Production')
   assert.equal(await to.getDownloadUri('m', '3'), `${there.info.artifact_uri}/model`)
   await assert.rejects(to.getVersion('m', '2'), { code: 'NOT_FOUND' })
+  const { digest } = (await to.manifest('m', '3')) ?? assert.fail('version 3 is not sealed')
+  assert.equal(digest, (await from.manifest('m', '3'))?.digest)
+  assert.equal((await to.verifyVersion('m', '1')).ok, true)
+  await assert.rejects(to.uploadArtifact(id, 'model/weights.bin', 'other'), { code: 'ARTIFACT_SEALED' })
+  const told = (await eventsAfter(target.url(), 0)).map(({ type }) => type.replace('dev.millrace.model.', ''))
+  assert.deepEqual(told.toSorted(), ['alias.moved', 'version.sealed', 'version.sealed'], 'sealed here and now; the rest is no news')
   assert.equal((await to.createVersion('m', { source: `runs:/${id}/model`, runId: id })).version, '4', 'numbers go on')
   const [history] = await to.aliasHistory('m', 'champion')
   assert.match(`${history?.actor} ${history?.reason}`, /^millrace import as it was at http:/)
@@ -110,6 +116,15 @@ for (const [what, record, message] of [
     assert.match(text, message)
   })
 }
+
+test('a number that was given a second time elsewhere, to other files, does not take the place of a sealed version', async () => {
+  const version = { name: 'm', version: 1, source: 's3://b/other', storage_location: 's3://b/other', stage: 'None', creation_time: 1, last_update_time: 1, tags: [] }
+  const model = { name: 'm', creation_time: 1, last_update_time: 1, tags: [] }
+  const { status, text } = await target.send('POST', '/api/2.0/millrace/import/registered-model', { body: { model, versions: [version] } })
+  assert.equal(status, 409, text)
+  assert.match(text, /version 1 of m is here already, sealed with the files at /)
+  assert.equal((await client(target).verifyVersion('m', '1')).ok, true)
+})
 
 const point = fc.record({
   key: fc.constantFrom('a', 'b'),

@@ -25,6 +25,7 @@ export interface MillraceTargetOptions {
 export function millraceTarget({ transport, name, there, from, note }: MillraceTargetOptions): Target {
   const post = <T>(path: string, body: unknown): Promise<T> => transport.json('POST', `${IMPORT}/${path}`, { body })
   const tracking = trackingClient(transport)
+  const by = { actor: 'millrace import', reason: `as it was at ${from.name}` }
   const put = (mark: Mark) => post('marks', { source: from.name, marks: [mark] })
 
   /** A version's files, as this server will find them. */
@@ -47,6 +48,17 @@ export function millraceTarget({ transport, name, there, from, note }: MillraceT
     if (/^[\w-]+$/.test(source) || source.startsWith('models:/')) return { source, storage_location: source }
     note(`model ${version.name}, version ${version.version}: its files at ${location} belong to no run that was copied, and were not copied`)
     return { source: `models:/${version.name}/${version.version}`, storage_location: `models:/${version.name}/${version.version}` }
+  }
+
+  /** A gate or a permission of this project stands above how it was elsewhere: `otherwise` is then noted. */
+  const permitted = async (change: () => Promise<unknown>, otherwise: string, model: string): Promise<void> => {
+    try {
+      await change()
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status >= 500) throw error
+      // Nothing to seal: files that the server does not keep, or none at all.
+      if (error.code !== 'NOT_FOUND') note(`model ${model}: ${otherwise}: ${error.message}`)
+    }
   }
 
   return {
@@ -126,15 +138,13 @@ export function millraceTarget({ transport, name, there, from, note }: MillraceT
         tags: withoutMarks(tags ?? []),
       }
       await post('registered-model', { model: about, versions: [] })
-      for await (const page of pages) await post('registered-model', { model: about, versions: await Promise.all(page.map(async (version) => ({ ...versionRow(version), ...(await placeOf(version)) }))) })
+      for await (const page of pages) {
+        await post('registered-model', { model: about, versions: await Promise.all(page.map(async (version) => ({ ...versionRow(version), ...(await placeOf(version)) }))) })
+        // All files were copied before: from here on they are those that the version was imported with.
+        for (const { version } of page) await permitted(() => tracking.sealVersion(registered, String(version), by), `version ${version} was not sealed`, registered)
+      }
       for (const { alias, version } of aliases ?? []) {
-        try {
-          await tracking.setAlias(registered, alias, String(version), { actor: 'millrace import', reason: `as it was at ${from.name}` })
-        } catch (error) {
-          // A gate or a permission of this project stands above how it was elsewhere.
-          if (!(error instanceof ApiError) || error.status >= 500) throw error
-          note(`model ${registered}: alias ${alias} was not given to version ${version}: ${error.message}`)
-        }
+        await permitted(() => tracking.setAlias(registered, alias, String(version), by), `alias ${alias} was not given to version ${version}`, registered)
       }
     },
     expectedVersion: ({ run_id, model_id }) => Promise.resolve({ ...(run_id === undefined ? {} : { run_id }), ...(model_id === undefined ? {} : { model_id }) }),
