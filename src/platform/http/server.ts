@@ -18,6 +18,14 @@ export type HttpServer = FastifyInstance<Server, IncomingMessage, ServerResponse
 /** Answers a request itself and returns true, or leaves it to the routes and returns false. */
 export type RequestTaker = (request: IncomingMessage, response: ServerResponse) => boolean
 
+export interface HttpBase {
+  readonly http: HttpServer
+  /** Lets a hot path answer on the bare node:http server before Fastify sees the request. */
+  readonly take: (taker: RequestTaker) => void
+  /** What `GET /metrics` answers instead of the registry's own text. */
+  readonly report: (metrics: () => Promise<string>) => void
+}
+
 export interface HttpOptions {
   readonly service: string
   readonly project: ProjectIdentity
@@ -39,10 +47,11 @@ const REQUEST_ID = /^[\w.:\-/]{1,128}$/
 
 /**
  * The base of every service: request ids (`X-Request-Id` in, else made; always out), problem details, limits, host check, request metrics, and
- * OpenAPI at /docs. `take` lets a hot path answer on the bare node:http server before Fastify sees the request.
+ * OpenAPI at /docs.
  */
-export async function createHttpServer(options: HttpOptions): Promise<{ http: HttpServer; take: (taker: RequestTaker) => void }> {
+export async function createHttpServer(options: HttpOptions): Promise<HttpBase> {
   let taker: RequestTaker = () => false
+  let reported = (): Promise<string> => options.metrics.metrics()
   const logger: FastifyBaseLogger = options.log
   const base = fastify({
     loggerInstance: logger,
@@ -99,12 +108,15 @@ export async function createHttpServer(options: HttpOptions): Promise<{ http: Ht
   await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'warn' })
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type(options.metrics.contentType)
-    return options.metrics.metrics()
+    return reported()
   })
   return {
     http: app,
     take: (next) => {
       taker = next
+    },
+    report: (metrics) => {
+      reported = metrics
     },
   }
 }

@@ -30,6 +30,14 @@ export interface ServiceInstance {
   readonly waitingFor: () => Promise<readonly string[]>
   /** Finishes what was accepted and closes what it opened; the kit closes server and database. */
   readonly stop: () => Promise<void>
+  /** Listens in the kit's stead, for a service whose port other processes answer; resolves with that port. */
+  readonly listen?: (address: ListenAddress) => Promise<number>
+}
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0: one of the system's choice. */
+  readonly port: number
 }
 
 export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
@@ -47,6 +55,8 @@ export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
   readonly http: HttpServer
   /** Lets a hot path answer on the bare server before Fastify sees the request. */
   readonly take: (taker: RequestTaker) => void
+  /** What `GET /metrics` answers in place of `metrics`' own text, where several processes have a part in it. */
+  readonly report: (metrics: () => Promise<string>) => void
   /** Address of another service. */
   readonly url: (service: ServiceName) => string
   /** Called with the new project time each time a driver moves it. Never called when the clock is not simulated. */
@@ -97,7 +107,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     cleanups.push(() => db.close())
     const clock = openClock(config, folder)
     const metrics = createMetrics(name)
-    const { http, take } = await createHttpServer({
+    const { http, take, report } = await createHttpServer({
       service: name,
       project,
       version: VERSION,
@@ -123,6 +133,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
       metrics,
       http,
       take,
+      report,
       url: (service) => serviceUrl(config, service),
       onClockMove: (listener) => {
         if (clock instanceof SimulatedClock) clock.onMove(listener)
@@ -137,7 +148,8 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     cleanups.push(() => instance.stop())
     waits.push(instance.waitingFor)
     await registerControlRoutes(http, { name, project, outbox, clock, waitingFor: async () => (await Promise.all(waits.map((wait) => wait()))).flat() })
-    const port = await listen(http, name, config.services[name].host, options.port ?? config.services[name].port)
+    const address = { host: config.services[name].host, port: options.port ?? config.services[name].port }
+    const port = instance.listen ? await instance.listen(address) : await listen(http, name, address.host, address.port)
     log.info({ port }, `${name} answers`)
     return { name, port, stop: cleanUp }
   } catch (error) {

@@ -37,11 +37,22 @@ const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 const NAME = /^(\d{20})\.ndjson$/
 const fdatasyncAsync = promisify(fdatasync)
 
+/** Where predictions are written before they are answered. */
+export interface JournalWriter {
+  /** Appends whole lines at once; the caller may use the memory again. Throws DISK_FULL or JOURNAL_FAILED, and then none of them is in the journal. */
+  append(lines: Buffer): void
+  /**
+   * Resolves when all that was appended so far is as durable as asked for; undefined where it already is. Rejects as `append` throws, where only then it is
+   * known that lines could not be written.
+   */
+  settled(): Promise<void> | undefined
+}
+
 /**
  * An append-only file of lines in segments, each named by the offset of its first byte. One process writes it. An offset is the number of bytes
  * ever appended before a line; it never changes. A batch that could not be written whole leaves nothing behind.
  */
-export class Journal {
+export class Journal implements JournalWriter {
   readonly #options: JournalOptions
   readonly #segments: Segment[]
   readonly #bell = new EventEmitter()
@@ -90,7 +101,7 @@ export class Journal {
     return this.#segments[0]?.start ?? 0
   }
 
-  /** Appends whole lines with one write. Throws DISK_FULL or JOURNAL_FAILED, and then none of them is in the journal. */
+  /** With one write. */
   append(lines: Buffer): void {
     try {
       if (this.#dirty) this.#undo()
@@ -107,7 +118,6 @@ export class Journal {
     this.#bell.emit('appended')
   }
 
-  /** Resolves when all that was appended so far is as durable as asked for; undefined where it already is. */
   settled(): Promise<void> | undefined {
     if (this.#options.durability === 'process') return undefined
     // A sync that is under way may have begun before the last append, so those who come now share the next one.

@@ -25,6 +25,11 @@ export interface RouterOptions {
   readonly clock: Clock
   readonly metrics: ServingMetrics
   readonly log: Logger
+  /**
+   * Brings other processes to where an alias is about to point (null: nowhere), and resolves when they all are there: a swap is done when it is everywhere. A
+   * version that one of them cannot load is refused with that process' error.
+   */
+  readonly spread?: (slot: Slot, found: VersionFound | null) => Promise<void>
 }
 
 const PAUSE_MS = [100, 200, 500, 1000, 2000, 5000] as const
@@ -102,6 +107,7 @@ export class Router {
       if (folder === null) return
       slot.live = await this.#load(slot.model, found.version, folder)
       slot.found = found
+      await this.#options.spread?.(slot, found)
       slot.state = 'ready'
       slot.swappedAt = swappedAt
       this.find(slot.model)?.refresh()
@@ -170,6 +176,7 @@ export class Router {
     let model: LoadedModel
     try {
       model = await this.#loadShared(slot, found)
+      await this.#spread(slot, found, model)
     } catch (error) {
       if (!isFinal(error)) throw error
       return this.#refuse(slot, found.version, errorMessage(error))
@@ -218,6 +225,7 @@ export class Router {
   }
 
   async #withdraw(slot: Slot): Promise<void> {
+    await this.#options.spread?.(slot, null)
     const old = slot.live
     slot.live = null
     slot.found = null
@@ -249,6 +257,15 @@ export class Router {
     if (sibling?.live) return sibling.live
     const folder = await this.#options.cache.ensure(slot.model, found, this.#stop.signal)
     return this.#load(slot.model, found.version, folder)
+  }
+
+  async #spread(slot: Slot, found: VersionFound, model: LoadedModel): Promise<void> {
+    try {
+      await this.#options.spread?.(slot, found)
+    } catch (error) {
+      this.#release(model)
+      throw error
+    }
   }
 
   async #load(model: string, version: string, folder: string): Promise<LoadedModel> {

@@ -3,7 +3,7 @@ import type { OnlineValues } from '../../domain/feature-builder.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { LineBuffer } from '../journal/format.ts'
-import type { Journal } from '../journal/journal.ts'
+import type { JournalWriter } from '../journal/journal.ts'
 import { Batcher, type Slice } from './batcher.ts'
 import { type LineWriter, createLineWriter } from './lines.ts'
 import type { FeatureLookup } from './lookup.ts'
@@ -82,7 +82,7 @@ const NOTHING_MISSING: readonly undefined[] = []
  * batches, journal, answer; then the shadows.
  */
 export class DataPlane {
-  readonly #journal: Journal
+  readonly #journal: JournalWriter
   readonly #metrics: ServingMetrics
   readonly #log: Logger
   readonly #lines = new LineBuffer()
@@ -90,7 +90,7 @@ export class DataPlane {
   /** For requests whose tensors are the model's own. */
   readonly tensors: TensorPlane
 
-  constructor(journal: Journal, metrics: ServingMetrics, log: Logger) {
+  constructor(journal: JournalWriter, metrics: ServingMetrics, log: Logger) {
     this.#journal = journal
     this.#metrics = metrics
     this.#log = log

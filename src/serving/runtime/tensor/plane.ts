@@ -1,7 +1,7 @@
 import { MillraceError } from '../../../platform/errors/index.ts'
 import type { Logger } from '../../../platform/log/index.ts'
 import { LineBuffer } from '../../journal/format.ts'
-import type { Journal } from '../../journal/journal.ts'
+import type { JournalWriter } from '../../journal/journal.ts'
 import { type BatchJob, Batcher, type Slice } from '../batcher.ts'
 import type { ServingMetrics, VersionMetrics } from '../metrics.ts'
 import type { LoadedModel } from '../model.ts'
@@ -48,14 +48,14 @@ interface Compiled {
  * the first axis; whether another model's first axis is a batch only its `max_batch_size` says, and without that its requests are run one by one.
  */
 export class TensorPlane {
-  readonly #journal: Journal
+  readonly #journal: JournalWriter
   readonly #metrics: ServingMetrics
   readonly #log: Logger
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   #alone = 0
 
-  constructor(journal: Journal, metrics: ServingMetrics, log: Logger) {
+  constructor(journal: JournalWriter, metrics: ServingMetrics, log: Logger) {
     this.#journal = journal
     this.#metrics = metrics
     this.#log = log

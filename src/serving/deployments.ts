@@ -1,0 +1,59 @@
+import { featuresClient } from '../../sdk/features.ts'
+import { createTransport } from '../../sdk/http.ts'
+import { type DeploymentConfig, type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
+import { type ServiceName, parseConfig } from '../platform/config/index.ts'
+import { MillraceError } from '../platform/errors/index.ts'
+import type { Logger } from '../platform/log/index.ts'
+import { Deployment } from './routing/deployment.ts'
+import { LATEST, type ModelRepository } from './routing/model-repository.ts'
+import type { AskFeatures, LookupObserver } from './runtime/lookup.ts'
+import type { ServingMetrics } from './runtime/metrics.ts'
+
+export interface DeploymentsOptions {
+  readonly url: (service: ServiceName) => string
+  readonly log: Logger
+  readonly metrics: ServingMetrics
+}
+
+/** One request may have so many bytes. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
+const LARGEST_PREDICTION = 2 * 1024 * 1024
+const DRAIN_MS = 10_000
+
+export function bodyLimitOf({ http }: Pick<ProjectConfig, 'http'>): number {
+  return Math.min(http.body_limit, LARGEST_PREDICTION)
+}
+
+/** Deployments as the configuration has them, with nothing behind their aliases yet. CONFIG_INVALID where a model stands there twice. */
+export function makeDeployments(configs: readonly DeploymentConfig[], { url, log, metrics }: DeploymentsOptions): readonly Deployment[] {
+  const features = featuresClient(createTransport(url('features')))
+  const ask: AskFeatures = (request, timeoutMs) => features.getOnlineFeatures(request, { timeoutMs })
+  const observer: LookupObserver = {
+    asked: (rows, seconds) => metrics.lookedUp(rows, seconds),
+    failed: (rows, reason) => {
+      metrics.lookupFailed(rows)
+      log.warn({ rows, reason }, 'online features were not to be had in time')
+    },
+  }
+  const names = new Set<string>()
+  return configs.map((deployment) => {
+    if (names.has(deployment.model)) throw new MillraceError('CONFIG_INVALID', `deployments: ${deployment.model} stands there twice; one deployment has one alias that answers`)
+    names.add(deployment.model)
+    return new Deployment(deployment, ask, observer)
+  })
+}
+
+/** What is to be served: of a repository all models, with the settings that the configuration has for them. */
+export function deploymentsOf(config: ProjectConfig, repository: ModelRepository | null): readonly DeploymentConfig[] {
+  if (!repository) return config.deployments
+  if (config.deployments.length > 0) return config.deployments.map((deployment) => ({ ...deployment, alias: LATEST, shadow: [] }))
+  const all = { project: config.project, deployments: repository.models().map((model) => ({ model, alias: LATEST })) }
+  return parseConfig(projectConfigSchema, JSON.stringify(all), 'model_repository', {}).deployments
+}
+
+/** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */
+export async function drain(deployments: readonly Deployment[]): Promise<void> {
+  const deadline = Date.now() + DRAIN_MS
+  while (deployments.some((deployment) => deployment.waiting + deployment.shadowing > 0) && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
