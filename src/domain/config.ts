@@ -6,6 +6,21 @@ const modelName = Type.String({ minLength: 1, description: 'Name of a registered
 /** `form` is for people: what the pattern asks for, in docs/configuration.md. */
 const days = (byDefault: string, description: string) => Type.String({ pattern: '^\\d+d$', form: 'whole days, as `7d`', default: byDefault, description })
 
+const columnNames = (description: string) => Type.Array(Type.String({ minLength: 1 }), { default: [], description })
+
+/** How the predictions of one deployment are written down. */
+const recording = closed({
+  mode: Type.Union([Type.Literal('strict'), Type.Literal('relaxed')], { default: 'strict', description: '`strict`: a prediction is in the journal before it is answered. `relaxed`: it is answered first, and written within the window' }),
+  window: Type.String({ pattern: '^\\d+ms$', form: 'milliseconds, as `50ms`', default: '50ms', description: 'Relaxed: how long an answered prediction may stay unwritten, which is what a kill can lose' }),
+  window_bytes: Type.Integer({ minimum: 1024, maximum: 8 * 1024 * 1024, default: 256 * 1024, description: 'Relaxed: so many bytes are written at once, however young they are' }),
+  sample: Type.Number({ minimum: 0, maximum: 1, default: 1, description: 'Share of requests that are recorded with inputs and features, chosen by a hash of the request id; of the others version, time and score are' }),
+  mask: closed({
+    drop: columnNames('Columns, and features, of which no value is ever written'),
+    hash: columnNames('Columns whose values are written as keyed hashes: the same value gives the same hash'),
+    contracts: Type.Array(Type.String({ minLength: 1 }), { default: [], description: 'Data contracts, relative to the project: their columns classified `confidential`, `restricted`, `pii` … or tagged `pii` are dropped' }),
+  }),
+})
+
 /** A model that is served: which aliases answer, which run along in shadow. */
 const deployment = closed({
   model: modelName,
@@ -19,6 +34,7 @@ const deployment = closed({
     max_rows: Type.Integer({ minimum: 1, default: 10_000, description: 'Rows of one request at most' }),
     max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Requests waiting at most; beyond that 503' }),
   }),
+  journal: recording,
 })
 
 const monitor = closed({
@@ -113,6 +129,7 @@ export const projectConfigSchema = closed({
 
 export type ProjectConfig = Static<typeof projectConfigSchema>
 export type DeploymentConfig = Static<typeof deployment>
+export type RecordingConfig = Static<typeof recording>
 export type MonitorConfig = Static<typeof monitor>
 export type RetrainingConfig = Static<typeof retraining>
 export type RegistryConfig = Static<typeof registry>
