@@ -2,6 +2,7 @@ import type { DeploymentState } from '../../api/serving.ts'
 import { type DeploymentConfig, durationMs } from '../../domain/config.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { type AskFeatures, FeatureLookup, type LookupObserver } from '../runtime/lookup.ts'
+import type { LoadOptions } from '../runtime/model.ts'
 import type { Served, Target } from '../runtime/plane.ts'
 import { Slot } from './slot.ts'
 
@@ -11,6 +12,8 @@ export class Deployment implements Served {
   readonly alias: string
   readonly limits: Served['limits']
   readonly lookup: FeatureLookup
+  /** How its versions are loaded, beside what the model's own files say. */
+  readonly loading: LoadOptions
   readonly slots: readonly Slot[]
   champion: Target | null = null
   shadows: readonly Target[] = []
@@ -23,6 +26,7 @@ export class Deployment implements Served {
     this.alias = config.alias
     this.limits = { maxRows: config.limits.max_rows, maxQueue: config.limits.max_queue, maxBatchRows: config.batch.max_rows }
     this.lookup = new FeatureLookup(ask, durationMs(config.features.deadline), observer)
+    this.loading = { run: config.run }
     const aliases = new Set([config.alias, ...config.shadow])
     this.slots = [...aliases].map((alias) => new Slot(config.model, alias))
   }

@@ -270,7 +270,7 @@ export class Router {
 
   async #load(model: string, version: string, folder: string): Promise<LoadedModel> {
     const started = performance.now()
-    const loaded = await LoadedModel.load(model, version, folder, this.#options.cache.loadOptions(model))
+    const loaded = await LoadedModel.load(model, version, folder, { ...this.find(model)?.loading, ...this.#options.cache.loadOptions(model) })
     this.#options.metrics.loaded(model, version, (performance.now() - started) / 1000)
     return loaded
   }

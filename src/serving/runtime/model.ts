@@ -1,14 +1,17 @@
-import type { InferenceSession } from 'onnxruntime-node'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { type ModelArtifact, readArtifact } from './artifact.ts'
 import { RowModel } from './row-model.ts'
-import { type TensorInterface, type TensorMap, interfaceOf, openSession, runSession } from './tensor/session.ts'
+import { openModelSession } from './session/open.ts'
+import type { ModelSession, Place, RunPlace } from './session/port.ts'
+import { type TensorInterface, type TensorMap, interfaceOf, runSession } from './tensor/session.ts'
 
 export interface LoadOptions {
   /** The model's file where no MLmodel names one; `model.onnx` by default. */
   readonly file?: string
   /** Rows that requests may be put together to, 0 for none; by default a model that takes rows may, and no other. */
   readonly maxBatchSize?: number
+  /** Where it runs; `auto` by default. */
+  readonly run?: RunPlace
 }
 
 /**
@@ -25,24 +28,24 @@ export class LoadedModel {
   readonly tensors: TensorInterface | null
   /** Rows of requests by tensors that may go together; 1: each is run as it came. */
   readonly batch: number
-  readonly #session: InferenceSession
+  readonly #session: ModelSession
   #users = 0
   #retired = false
 
-  private constructor(name: string, version: string, session: InferenceSession, rows: RowModel | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
+  private constructor(name: string, version: string, session: ModelSession, rows: RowModel | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
     this.name = name
     this.version = version
     this.rows = typeof rows === 'string' ? null : rows
     this.refusedRows = typeof rows === 'string' ? rows : ''
     this.tensors = tensors
-    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, maxBatchSize)
+    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, Math.min(maxBatchSize, session.maxRows))
     this.#session = session
   }
 
   /** Loads the folder, warms the session and checks that it answers a row with a finite number. MODEL_INVALID says why it cannot be served. */
-  static async load(name: string, version: string, folder: string, { file, maxBatchSize }: LoadOptions = {}): Promise<LoadedModel> {
+  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run }: LoadOptions = {}): Promise<LoadedModel> {
     const artifact = readArtifact(folder, file)
-    const session = await openSession(artifact.onnxFile)
+    const session = await openModelSession(artifact.onnxFile, run)
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)
@@ -65,6 +68,10 @@ export class LoadedModel {
   /** One run over tensors that fit `tensors`. */
   infer(inputs: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
     return runSession(this.#session, inputs, fetch)
+  }
+
+  get place(): Place {
+    return this.#session.place
   }
 
   get users(): number {
@@ -95,7 +102,7 @@ function refuseFixedBatch(tensors: TensorInterface | null, maxBatchSize: number)
 }
 
 /** Why not, for a model of other tensors than rows have; one with maps among its outputs is refused as a whole, since most of what it answers would be lost. */
-async function bindRows(name: string, version: string, session: InferenceSession, artifact: ModelArtifact): Promise<RowModel | string> {
+async function bindRows(name: string, version: string, session: ModelSession, artifact: ModelArtifact): Promise<RowModel | string> {
   try {
     return await RowModel.bind(name, version, session, artifact)
   } catch (error) {

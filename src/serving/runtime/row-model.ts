@@ -6,6 +6,7 @@ import type { BatchJob, Slice } from './batcher.ts'
 import { type ModelInputs, bindInputs } from './inputs.ts'
 import { onnxRuntime } from './onnx.ts'
 import { type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
+import type { ModelSession } from './session/port.ts'
 import { type InputTensor, type TensorFiller, createFiller, describeInput } from './tensors.ts'
 
 const WARM_RUNS = 3
@@ -29,24 +30,24 @@ export class RowModel {
   readonly tensors: readonly InputTensor[]
   /** Rows of one run at most. */
   readonly batch: number
-  readonly #session: InferenceSession
+  readonly #session: ModelSession
   readonly #fillers: readonly TensorFiller[]
   #numeric = new Float64Array(0)
 
-  private constructor(name: string, version: string, session: InferenceSession, inputs: ModelInputs, fillers: readonly TensorFiller[]) {
+  private constructor(name: string, version: string, session: ModelSession, inputs: ModelInputs, fillers: readonly TensorFiller[]) {
     this.name = name
     this.version = version
     this.inputs = inputs
     this.validate = compileSignature(inputs.columns)
     this.outputs = planOutputs(session.outputMetadata)
     this.tensors = fillers.map(({ input }) => input)
-    this.batch = Math.min(...this.tensors.map((tensor) => tensor.batch))
+    this.batch = Math.min(session.maxRows, ...this.tensors.map((tensor) => tensor.batch))
     this.#session = session
     this.#fillers = fillers
   }
 
   /** MODEL_INVALID says why the model cannot be asked by rows. */
-  static async bind(name: string, version: string, session: InferenceSession, artifact: ModelArtifact): Promise<RowModel> {
+  static async bind(name: string, version: string, session: ModelSession, artifact: ModelArtifact): Promise<RowModel> {
     const { Tensor } = await onnxRuntime()
     const tensors = session.inputMetadata.map(describeInput)
     const inputs = bindInputs(artifact, tensors)

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { MillraceError, errnoCode, errorMessage } from '../../../platform/errors/index.ts'
 import { onnxRuntime } from '../onnx.ts'
+import type { ModelSession } from '../session/port.ts'
 import { withoutZipMap } from '../zipmap.ts'
 import { datatypeOfOnnx, fixedType } from './datatypes.ts'
 import { type TensorSpec, checkShape, inputSpec, outputSpec } from './spec.ts'
@@ -37,7 +38,7 @@ export async function openSession(file: string): Promise<InferenceSession> {
   }
 }
 
-export function interfaceOf(session: InferenceSession): TensorInterface {
+export function interfaceOf(session: Pick<ModelSession, 'inputMetadata' | 'outputMetadata'>): TensorInterface {
   const outputs = session.outputMetadata.map(outputSpec).filter((spec) => spec !== null)
   if (outputs.length === 0) throw new MillraceError('MODEL_INVALID', 'the model has no output that is a tensor')
   return { inputs: session.inputMetadata.map(inputSpec), outputs }
@@ -53,7 +54,7 @@ export function checkInputs({ inputs }: TensorInterface, given: TensorMap): void
 }
 
 /** Runs the model once. PREDICTION_FAILED with the runtime's own words. */
-export async function runSession(session: InferenceSession, given: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
+export async function runSession(session: Pick<ModelSession, 'run'>, given: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
   const { Tensor: Made } = await onnxRuntime()
   const feeds: Record<string, Tensor> = {}
   for (const [name, { datatype, shape, data }] of given) {
@@ -64,6 +65,7 @@ export async function runSession(session: InferenceSession, given: TensorMap, fe
   try {
     results = await session.run(feeds, fetch)
   } catch (error) {
+    if (error instanceof MillraceError) throw error
     throw new MillraceError('PREDICTION_FAILED', `the model cannot run on this input: ${errorMessage(error)}`, { cause: error })
   }
   return new Map(fetch.map((name) => [name, valueOf(name, results[name])]))
