@@ -1,7 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { basePropertiesSchema } from '../platform/config/index.ts'
 import { rolloutSchema } from './rollout-config.ts'
-import { rolloutSchema } from './rollout-config.ts'
 
 const closed = <P extends Parameters<typeof Type.Object>[0]>(properties: P) => Type.Object(properties, { additionalProperties: false })
 const modelName = Type.String({ minLength: 1, description: 'Name of a registered model' })
@@ -28,7 +27,6 @@ const deployment = closed({
   model: modelName,
   alias: Type.String({ default: 'champion', description: 'Alias that answers requests' }),
   shadow: Type.Array(Type.String(), { default: [], description: 'Aliases whose versions predict on the same requests; their answers are journaled, never returned' }),
-  rollout: Type.Optional(rolloutSchema),
   rollout: Type.Optional(rolloutSchema),
   features: closed({ deadline: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `250ms`', default: '250ms', description: 'How long serving waits for online features; then they are missing, and the journal says so' }) }),
   batch: closed({
