@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { node24 } from './node24.mjs'
-import { peersVenv, root } from './peers.mjs'
+import { mlserverVenv, peersVenv, root } from './peers.mjs'
 
-const { status } = spawnSync(node24(), ['--disable-warning=ExperimentalWarning', join(root, 'bench', 'index.ts'), ...process.argv.slice(2)], {
+const wanted = process.argv.slice(2)
+const mlserver = wanted.length === 0 || wanted.includes('random-forest') ? { MILLRACE_MLSERVER_VENV: mlserverVenv() } : {}
+const { status } = spawnSync(node24(), ['--disable-warning=ExperimentalWarning', join(root, 'bench', 'index.ts'), ...wanted], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, MILLRACE_PEERS_VENV: peersVenv() },
+  env: { ...process.env, MILLRACE_PEERS_VENV: peersVenv(), ...mlserver },
 })
 process.exit(status ?? 1)

@@ -1,4 +1,4 @@
-// The real peers, as Python packages in a virtual environment: .venv, unless MILLRACE_PEERS_VENV names one.
+// The real peers, as Python packages in virtual environments: .venv and, for one peer of the benchmarks, .venv-mlserver, unless MILLRACE_PEERS_VENV and MILLRACE_MLSERVER_VENV name others.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -6,12 +6,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
-const requirements = join(root, 'conformance', 'requirements.txt')
-
 /** Path of the environment, which is made, or brought up to date when the list of peers has changed. Ends the process with 69 where it cannot be. */
 export function peersVenv() {
-  if (process.env.MILLRACE_PEERS_VENV !== undefined) return process.env.MILLRACE_PEERS_VENV
-  const folder = join(root, '.venv')
+  return process.env.MILLRACE_PEERS_VENV ?? venv('.venv', join(root, 'conformance', 'requirements.txt'))
+}
+
+/** Of MLServer, for the benchmarks. */
+export function mlserverVenv() {
+  return process.env.MILLRACE_MLSERVER_VENV ?? venv('.venv-mlserver', join(root, 'bench', 'requirements-mlserver.txt'))
+}
+
+function venv(name, requirements) {
+  const folder = join(root, name)
   const stamp = join(folder, 'millrace-peers')
   const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return folder

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { type Socket, connect } from 'node:net'
 
-/** One request of a load. Seven `@` in path or body become a number that no other request of the load has. */
+/** One request of a load. Seven `@` in path or text become a number that no other request of the load has. */
 export interface LoadRequest {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: string
+  /** A body that is no text, in base64. */
+  readonly bytes?: string
+  /** Default: JSON, where there is a body. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface LoadOptions {
@@ -85,9 +89,12 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   return { ...counts, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99), ...(failure === undefined ? {} : { failure }) }
 }
 
-function template({ method, path, body }: LoadRequest, port: number): Template {
-  const content = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
-  const bytes = Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${content}\r\n${body ?? ''}`)
+function template({ method, path, body, bytes: base64, headers }: LoadRequest, port: number): Template {
+  const content = base64 === undefined ? Buffer.from(body ?? '') : Buffer.from(base64, 'base64')
+  const described = headers ?? (body === undefined ? {} : { 'Content-Type': 'application/json' })
+  const length = content.length > 0 ? { 'Content-Length': String(content.length) } : {}
+  const lines = Object.entries({ Host: `127.0.0.1:${port}`, ...described, ...length }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const bytes = Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`), content])
   const marks: number[] = []
   for (let at = bytes.indexOf(MARK); at >= 0; at = bytes.indexOf(MARK, at + MARK.length)) marks.push(at)
   return { bytes, marks }

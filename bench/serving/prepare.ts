@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseFeatureSpec, signatureInputs } from '../../src/domain/feature-spec.ts'
 import { DuckDb, literal } from '../../src/platform/duckdb/index.ts'
+import type { LoadRequest } from '../lib/load.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const EXAMPLE = join(ROOT, 'examples', 'flights')
@@ -10,7 +11,7 @@ export const LAUNCHER = join(ROOT, 'bin', 'millrace.mjs')
 const ROWS = 1000
 
 /** Trains the flights model as the example does, and writes one request for each of many held-out flights, with their features given. */
-export async function prepareFlights(folder: string): Promise<{ readonly model: string; readonly bodies: string }> {
+export async function prepareFlights(folder: string): Promise<{ readonly model: string; readonly requests: string }> {
   mkdirSync(join(folder, 'data', 'raw', 'flights'), { recursive: true })
   for (const month of ['01', '02', '03']) cpSync(join(EXAMPLE, 'source', 'flights', `2013-${month}.parquet`), join(folder, 'data', 'raw', 'flights', `2013-${month}.parquet`))
   cpSync(join(EXAMPLE, 'source', 'weather.parquet'), join(folder, 'data', 'raw', 'weather.parquet'))
@@ -21,12 +22,12 @@ export async function prepareFlights(folder: string): Promise<{ readonly model: 
     if (status !== 0) throw new Error(`millrace ${command.join(' ')} failed: ${stderr}`)
   }
   const model = join(folder, 'model')
-  const bodies = join(folder, 'bodies.ndjson')
-  writeFileSync(bodies, await requestBodies(model, join(folder, 'data', 'features', 'test.parquet')))
-  return { model, bodies }
+  const requests = join(folder, 'requests.json')
+  writeFileSync(requests, JSON.stringify(await requestsOf(model, join(folder, 'data', 'features', 'test.parquet'))))
+  return { model, requests }
 }
 
-async function requestBodies(model: string, parquet: string): Promise<string> {
+async function requestsOf(model: string, parquet: string): Promise<readonly LoadRequest[]> {
   const columns = signatureInputs(parseFeatureSpec(readFileSync(join(model, 'features.json'), 'utf8')))
   const database = await DuckDb.open({ memory: '128MB' })
   try {
@@ -35,11 +36,10 @@ async function requestBodies(model: string, parquet: string): Promise<string> {
     )
     const table = await database.columns(`SELECT ${select.join(', ')} FROM read_parquet(${literal(parquet)}) LIMIT ${ROWS}`)
     const values = columns.map(({ name, type }) => (type === 'string' || type === 'datetime' ? table.strings(name) : table.numbers(name)))
-    const lines = Array.from({ length: table.rows }, (_, row) => {
+    return Array.from({ length: table.rows }, (_, row) => {
       const entries = columns.map(({ name }, i) => [name, values[i]?.[row] ?? null])
-      return JSON.stringify({ dataframe_records: [Object.fromEntries(entries)] })
+      return { method: 'POST', path: '/invocations', body: JSON.stringify({ dataframe_records: [Object.fromEntries(entries)] }) }
     })
-    return `${lines.join('\n')}\n`
   } finally {
     database.close()
   }

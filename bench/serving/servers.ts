@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync, mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRegistry } from '../../src/serving/testing.ts'
+import { cpuSeconds, freePort, pssMegabytes, untilAnswers } from '../lib/processes.ts'
 import { LAUNCHER } from './prepare.ts'
 
 export interface BenchServer {
   readonly port: number
-  /** Seconds of processor time that the process has used so far; NaN where the system does not tell (no /proc). */
+  /** Seconds of processor time that the process has used so far, with those that it started; 0 where the system does not tell (no /proc). */
   readonly cpuSeconds: () => number
-  readonly rssMegabytes: () => number
+  /** Of the process and those that it started, each shared page once. */
+  readonly megabytes: () => number
   readonly stop: () => Promise<void>
 }
 
@@ -32,8 +33,8 @@ services:
 `,
   )
   const child = spawn(process.execPath, [...nodeOptions, LAUNCHER, 'serve', 'serving'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] })
-  await answers(`http://127.0.0.1:${port}/v2/health/ready`, child)
-  return server(child, port, () => registry.close())
+  await untilAnswers(`http://127.0.0.1:${port}/v2/health/ready`, child)
+  return running(child, port, () => registry.close())
 }
 
 /** What Uvicorn runs on in this environment: its fast extras are optional (`uvicorn[standard]`). */
@@ -42,71 +43,48 @@ export function uvicornLoop(venv: string): string {
   return status === 0 ? 'uvloop, httptools' : 'asyncio, h11'
 }
 
-/** The same model behind FastAPI and one Uvicorn worker, with uvloop and httptools where the environment has them. */
-export async function startFastapi(venv: string, model: string): Promise<BenchServer> {
+/** Our serving service over a folder of models, as `millrace serve serving --models` runs it. */
+export async function startMillraceModels(models: string, data: string): Promise<BenchServer> {
   const port = await freePort()
-  const child = spawn(
-    join(venv, 'bin', 'python'),
-    ['-m', 'uvicorn', 'fastapi_app:app', '--app-dir', import.meta.dirname, '--port', String(port), '--no-access-log', '--log-level', 'warning'],
-    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, MODEL: model, PYTHONDONTWRITEBYTECODE: '1' } },
-  )
-  await answers(`http://127.0.0.1:${port}/ping`, child)
-  return server(child, port, async () => undefined)
+  const child = spawn(process.execPath, [LAUNCHER, 'serve', 'serving', '--models', models, '--data', data, '--port', String(port)], { stdio: ['ignore', 'ignore', 'inherit'] })
+  await untilAnswers(`http://127.0.0.1:${port}/v2/health/ready`, child)
+  return running(child, port, async () => undefined)
 }
 
-function server(child: ChildProcess, port: number, after: () => Promise<void>): BenchServer {
+/** A FastAPI application of this folder (`fastapi_app`) with one Uvicorn worker, with uvloop and httptools where the environment has them. */
+export function startFastapi(venv: string, app: string, model: string): Promise<BenchServer> {
+  return startPython(
+    venv,
+    (port) => ['-m', 'uvicorn', `${app}:app`, '--app-dir', import.meta.dirname, '--port', String(port), '--no-access-log', '--log-level', 'warning'],
+    '/ping',
+    { MODEL: model },
+  )
+}
+
+/** A server in Python, given the port that it is to take; it is there when `health` answers 200. */
+export async function startPython(venv: string, command: (port: number) => readonly string[], health: string, environment: Readonly<Record<string, string>> = {}): Promise<BenchServer> {
+  const port = await freePort()
+  const child = spawn(join(venv, 'bin', 'python'), command(port), {
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PATH: `${join(venv, 'bin')}:${process.env['PATH'] ?? ''}`, ...environment },
+  })
+  await untilAnswers(`http://127.0.0.1:${port}${health}`, child)
+  return running(child, port, async () => undefined)
+}
+
+export function running(child: ChildProcess, port: number, after: () => Promise<void>): BenchServer {
+  const pid = child.pid ?? 0
   return {
     port,
-    cpuSeconds: () => cpuSeconds(child.pid ?? 0),
-    rssMegabytes: () => rssMegabytes(child.pid ?? 0),
+    cpuSeconds: () => cpuSeconds(pid),
+    megabytes: () => pssMegabytes(pid).megabytes,
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
+      // Those that start processes of their own run as a group, which is ended whole.
+      if (child.exitCode === null) process.kill(child.spawnargs[0] === process.execPath ? pid : -pid, 'SIGTERM')
       await ended
       await after()
     },
   }
-}
-
-function cpuSeconds(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    // User and system time, in ticks of 1/100 s on every Linux that Node runs on.
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  } catch {
-    return Number.NaN
-  }
-}
-
-function rssMegabytes(pid: number): number {
-  try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
-  } catch {
-    return Number.NaN
-  }
-}
-
-async function answers(url: string, child: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 600; attempt++) {
-    if (child.exitCode !== null) throw new Error(`the server of ${url} ended with exit code ${child.exitCode}`)
-    const status = await fetch(url).then(
-      (response) => response.status,
-      () => 0,
-    )
-    if (status === 200) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  child.kill('SIGKILL')
-  throw new Error(`nobody answered at ${url} within 30 s`)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      probe.close(() => resolve(port))
-    })
-  })
 }

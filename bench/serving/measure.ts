@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { LoadResult } from '../lib/load.ts'
+import type { BenchServer } from './servers.ts'
+
+export interface Measured extends LoadResult {
+  readonly perSecond: number
+  readonly cpuMicroseconds: number
+  readonly megabytes: number
+}
+
+export interface Load {
+  /** A file with a JSON list of requests. */
+  readonly requests: string
+  readonly connections: number
+  readonly seconds: number
+}
+
+/** Runs the client in a process of its own, so that it shares no event loop with what starts the servers. Throws when a request failed. */
+export async function measure(server: BenchServer, { requests, connections, seconds }: Load): Promise<Measured> {
+  const cpu = server.cpuSeconds()
+  const options = { port: server.port, connections, seconds, warmUpSeconds: 3, requests, firstNumber: 1_000_000, atMost: 0 }
+  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, '..', 'lib', 'load.ts'), JSON.stringify(options)])
+  const result = JSON.parse(stdout) as LoadResult
+  if (result.failed > 0) throw new Error(`${result.failed} requests failed at port ${server.port}: ${result.failure ?? ''}`)
+  return { ...result, perSecond: result.requests / result.seconds, cpuMicroseconds: ((server.cpuSeconds() - cpu) * 1e6) / result.all, megabytes: server.megabytes() }
+}
+
+/** The run with the middle throughput. */
+export function median(runs: readonly Measured[]): Measured {
+  const sorted = runs.toSorted((a, b) => a.perSecond - b.perSecond)
+  const middle = sorted[Math.floor(sorted.length / 2)]
+  if (!middle) throw new Error('nothing was measured')
+  return middle
+}
+
+/** A line of a table of servers. */
+export function row(server: string, { perSecond, p50, p99, cpuMicroseconds, megabytes }: Measured) {
+  return {
+    server,
+    'requests/s': Math.round(perSecond),
+    'p50 ms': Number(p50.toFixed(3)),
+    'p99 ms': Number(p99.toFixed(2)),
+    'CPU µs/request': Math.round(cpuMicroseconds),
+    'memory MB': Math.round(megabytes),
+  }
+}
