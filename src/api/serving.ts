@@ -17,17 +17,23 @@ export interface JournalRecord {
   readonly role: 'champion' | 'shadow'
   /** Project time of the request: the X-Millrace-Time header where the clock is simulated, else now. Milliseconds. */
   readonly time: number
-  /** Raw input row as received, without the columns that `left_out` counts. Present on champion rows only. */
+  /** Raw input row as received, without the columns that `left_out` counts. On champion rows only, and of a sampled request only. */
   readonly inputs?: Readonly<Record<string, Scalar>>
+  /** Columns that stand in `inputs` as hashes or not at all, and features that are left out of `features`, since the deployment masks them. */
+  readonly masked?: readonly string[]
   /** Columns of the row that the model does not know and that were no scalars, or too long to be kept. */
   readonly left_out?: number
-  /** Model inputs after feature engineering, by name; null where missing. Present on champion rows only. */
+  /** Model inputs after feature engineering, by name; null where missing. Where `inputs` are. */
   readonly features?: Readonly<Record<string, Scalar>>
   /** Features that were not to be had in time and were filled as in training. */
   readonly missing?: readonly string[]
   /** Probability of the positive class, or a regression's number. Absent where a request's tensors were the model's own: then `tensors` has what came out. */
   readonly score?: number
   readonly tensors?: { readonly inputs?: Readonly<Record<string, JournalTensor>>; readonly outputs: Readonly<Record<string, JournalTensor>> }
+  /** Who called: what X-Millrace-Actor said. */
+  readonly caller?: string
+  /** The share of requests that are recorded with inputs and features, where it is not all of them; on every line of such a deployment. */
+  readonly sample?: number
   /** Synthetic request (header X-Millrace-Probe): monitoring leaves it out. */
   readonly probe?: true
 }

@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import { featuresClient } from '../../sdk/features.ts'
 import { createTransport } from '../../sdk/http.ts'
 import { type DeploymentConfig, type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
 import { type ServiceName, parseConfig } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { recordingOf } from './journal/recording.ts'
 import { Deployment } from './routing/deployment.ts'
 import { LATEST, type ModelRepository } from './routing/model-repository.ts'
 import type { AskFeatures, LookupObserver } from './runtime/lookup.ts'
@@ -13,6 +15,9 @@ export interface DeploymentsOptions {
   readonly url: (service: ServiceName) => string
   readonly log: Logger
   readonly metrics: ServingMetrics
+  readonly projectFolder: string
+  /** The service's own. */
+  readonly folder: string
 }
 
 /** One request may have so many bytes. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
@@ -24,7 +29,7 @@ export function bodyLimitOf({ http }: Pick<ProjectConfig, 'http'>): number {
 }
 
 /** Deployments as the configuration has them, with nothing behind their aliases yet. CONFIG_INVALID where a model stands there twice. */
-export function makeDeployments(configs: readonly DeploymentConfig[], { url, log, metrics }: DeploymentsOptions): readonly Deployment[] {
+export function makeDeployments(configs: readonly DeploymentConfig[], { url, log, metrics, projectFolder, folder }: DeploymentsOptions): readonly Deployment[] {
   const features = featuresClient(createTransport(url('features')))
   const ask: AskFeatures = (request, timeoutMs) => features.getOnlineFeatures(request, { timeoutMs })
   const observer: LookupObserver = {
@@ -38,7 +43,7 @@ export function makeDeployments(configs: readonly DeploymentConfig[], { url, log
   return configs.map((deployment) => {
     if (names.has(deployment.model)) throw new MillraceError('CONFIG_INVALID', `deployments: ${deployment.model} stands there twice; one deployment has one alias that answers`)
     names.add(deployment.model)
-    return new Deployment(deployment, ask, observer)
+    return new Deployment(deployment, ask, observer, recordingOf(deployment.journal, { projectFolder, keyFile: join(folder, 'mask.key') }))
   })
 }
 

@@ -40,7 +40,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     journalHead: () => journal.head,
   })
   const repository = config.model_repository === undefined ? null : new ModelRepository(resolve(context.projectFolder, config.model_repository))
-  const deployments = makeDeployments(deploymentsOf(config, repository), { url: context.url, log, metrics })
+  const deployments = makeDeployments(deploymentsOf(config, repository), { url: context.url, log, metrics, projectFolder: context.projectFolder, folder })
   const registry = repository ?? registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
   const router = new Router({
     deployments,
@@ -66,7 +66,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   })
   await registerRoutes(context.http, { router, repository, journal, hotPath })
   context.take(hotPath)
-  const tally = new Tally(context.db, journal, log, deployments)
+  const tally = new Tally(context.db, journal, log, deployments, () => plane.flush())
   await tally.start()
   await router.start()
   const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, stopping: () => stopping })
@@ -90,6 +90,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       await Promise.all([drain(deployments), grpc?.stop()])
       await router.stop()
       await tally.stop()
+      plane.flush()
       journal.close()
     },
   }

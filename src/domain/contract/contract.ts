@@ -31,3 +31,10 @@ export interface Column {
   /** Its values are withheld from sample rows. */
   readonly sensitive: boolean
 }
+
+/** As datacontract-cli: values of a column so classified do not leave the data. */
+const SENSITIVE = new Set(['pii', 'personal', 'personal_data', 'confidential', 'restricted', 'sensitive', 'secret'])
+
+export function isSensitive(classification: string | undefined): boolean {
+  return classification !== undefined && SENSITIVE.has(classification.trim().toLowerCase())
+}

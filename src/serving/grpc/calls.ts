@@ -1,6 +1,7 @@
 import { Metadata, type ServerUnaryCall, type handleUnaryCall } from '@grpc/grpc-js'
 import { MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 import { requestId } from '../../platform/http/index.ts'
+import { callerOf } from '../journal/recording.ts'
 import { type HotPathOptions, timeOfRequest } from '../protocols/hot-path.ts'
 import { parseTensors } from '../protocols/v2/ask.ts'
 import { deployed, describeServer, isReady, modelMetadata, modelReady } from '../protocols/v2/server.ts'
@@ -85,7 +86,7 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
       const present = presenter(request.raw_input_contents.length > 0)
       const parsed = parseTensors(target.model, tensorsOf(request), wishesOf(request), present, request.id === '' ? undefined : request.id)
       if (parsed.id !== undefined && headerOf(call, 'x-request-id') === undefined) id = parsed.id
-      const asked = { id, time: timeOfRequest(clock, headerOf(call, 'x-millrace-time')), probe: headerOf(call, 'x-millrace-probe') === 'true' }
+      const asked = { id, time: timeOfRequest(clock, headerOf(call, 'x-millrace-time')), probe: headerOf(call, 'x-millrace-probe') === 'true', caller: callerOf(headerOf(call, 'x-millrace-actor')) }
       // Past its deadline, or given up by the caller.
       if (call.cancelled) throw new MillraceError('CANCELLED', 'nobody waits for this request any more')
       let answer: InferResponse

@@ -23,11 +23,14 @@ export class Tally {
   readonly #journal: Journal
   readonly #log: Logger
   readonly #counted: readonly Counted[]
+  readonly #flush: () => void
   #savedAt = 0
   #timer: NodeJS.Timeout | undefined
   #saving: Promise<void> = Promise.resolve()
 
-  constructor(db: Database<ServingSchema>, journal: Journal, log: Logger, counted: readonly Counted[]) {
+  /** `flush` writes what was counted and is not yet in the journal. */
+  constructor(db: Database<ServingSchema>, journal: Journal, log: Logger, counted: readonly Counted[], flush: () => void) {
+    this.#flush = flush
     this.#db = db
     this.#journal = journal
     this.#log = log
@@ -69,6 +72,12 @@ export class Tally {
   }
 
   #save(): void {
+    try {
+      this.#flush()
+    } catch {
+      // Whoever keeps those lines has said why they cannot be written; the next save comes with them.
+      return
+    }
     const { head } = this.#journal
     if (head === this.#savedAt) return
     // Taken in one step: a batch is journaled and counted without a pause between.

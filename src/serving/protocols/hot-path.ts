@@ -4,6 +4,7 @@ import type { Clock } from '../../platform/clock/index.ts'
 import { MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 import { type RequestTaker, requestId } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
+import { callerOf } from '../journal/recording.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { DataPlane } from '../runtime/plane.ts'
 import type { ServingMetrics, VersionMetrics } from '../runtime/metrics.ts'
@@ -80,12 +81,13 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
       const { id } = exchange
       const time = timeOfRequest(clock, request.headers['x-millrace-time'])
       const probe = request.headers['x-millrace-probe'] === 'true'
+      const caller = callerOf(request.headers['x-millrace-actor'])
       if ('tensors' in parsed) {
         const { tensors: inputs, fetch } = parsed
-        const prediction = await plane.tensors.infer(deployment, target, { id, time, probe, inputs, fetch })
+        const prediction = await plane.tensors.infer(deployment, target, { id, time, probe, caller, inputs, fetch })
         finish(exchange, parsed.present(prediction, id), prediction)
       } else {
-        const prediction = await plane.predict(deployment, target, { id, time, probe, rows: parsed.rows })
+        const prediction = await plane.predict(deployment, target, { id, time, probe, caller, rows: parsed.rows })
         finish(exchange, parsed.present(prediction, id), prediction)
       }
     } catch (error) {

@@ -3,6 +3,7 @@ import { type DeploymentConfig, durationMs } from '../../domain/config.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { type AskFeatures, FeatureLookup, type LookupObserver } from '../runtime/lookup.ts'
 import type { LoadOptions } from '../runtime/model.ts'
+import type { Recording } from '../journal/recording.ts'
 import type { Served, Target } from '../runtime/plane.ts'
 import { Slot } from './slot.ts'
 
@@ -12,6 +13,7 @@ export class Deployment implements Served {
   readonly alias: string
   readonly limits: Served['limits']
   readonly lookup: FeatureLookup
+  readonly recording: Recording
   /** How its versions are loaded, beside what the model's own files say. */
   readonly loading: LoadOptions
   readonly slots: readonly Slot[]
@@ -21,10 +23,11 @@ export class Deployment implements Served {
   shadowing = 0
   predictions = 0
 
-  constructor(config: DeploymentConfig, ask: AskFeatures, observer: LookupObserver) {
+  constructor(config: DeploymentConfig, ask: AskFeatures, observer: LookupObserver, recording: Recording) {
     this.name = config.model
     this.alias = config.alias
     this.limits = { maxRows: config.limits.max_rows, maxQueue: config.limits.max_queue, maxBatchRows: config.batch.max_rows }
+    this.recording = recording
     this.lookup = new FeatureLookup(ask, durationMs(config.features.deadline), observer)
     this.loading = { run: config.run }
     const aliases = new Set([config.alias, ...config.shadow])

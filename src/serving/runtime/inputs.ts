@@ -15,6 +15,8 @@ export interface ModelInputs {
   /** Features of the store (`view:feature`), and the column that holds their key; empty where the model needs none. */
   readonly online: readonly string[]
   readonly joinKey: string | null
+  /** The columns and features of the store that an input of the builder is made of, by the input's name. */
+  readonly sources: ReadonlyMap<string, readonly string[]>
   /** For each ONNX input, the first of its columns in the builder's numeric or categorical row. */
   readonly offsets: readonly number[]
 }
@@ -37,6 +39,7 @@ export function bindInputs(artifact: ModelArtifact, tensors: readonly InputTenso
     columns,
     known: [...columns.map((column) => column.name), ...features.online.map(fullFeatureName)],
     builder,
+    sources: new Map([...features.numeric, ...features.categorical].map((input) => [input.name, input.of])),
     online: features.online,
     joinKey: features.online.length > 0 ? features.entity.joinKey : null,
     offsets,
@@ -55,7 +58,7 @@ function bindPlain(artifact: ModelArtifact, tensors: readonly InputTensor[]): Mo
     for (let i = 0; i < tensor.width; i++) target.push(columns[next++]?.name ?? '')
     return offset
   })
-  return { columns, known: columns.map((column) => column.name), builder: plainBuilder(numeric, categorical), online: [], joinKey: null, offsets }
+  return { columns, known: columns.map((column) => column.name), builder: plainBuilder(numeric, categorical), sources: new Map(), online: [], joinKey: null, offsets }
 }
 
 function plainColumns({ signature }: ModelArtifact, tensors: readonly InputTensor[]): readonly ColumnSpec[] {

@@ -4,6 +4,8 @@ import { MillraceError } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { LineBuffer } from '../journal/format.ts'
 import type { JournalWriter } from '../journal/journal.ts'
+import { type Recording, WHOLE_AND_STRICT, isSampled, requestMembers } from '../journal/recording.ts'
+import { RelaxedWriter } from '../journal/relaxed.ts'
 import { Batcher, type Slice } from './batcher.ts'
 import { type LineWriter, createLineWriter } from './lines.ts'
 import type { FeatureLookup } from './lookup.ts'
@@ -29,6 +31,8 @@ export interface Served {
   readonly shadows: readonly Target[]
   readonly limits: { readonly maxRows: number; readonly maxQueue: number; readonly maxBatchRows: number }
   readonly lookup: FeatureLookup
+  /** How its predictions are written down; absent: before the answer, and whole. */
+  readonly recording?: Recording
   /** Requests accepted and not yet answered, and those that only shadows still work on. */
   waiting: number
   shadowing: number
@@ -42,6 +46,7 @@ export interface PredictRequest {
   readonly time: number
   readonly rows: readonly Row[]
   readonly probe: boolean
+  readonly caller?: string | undefined
 }
 
 export interface Prediction {
@@ -83,6 +88,7 @@ const NOTHING_MISSING: readonly undefined[] = []
  */
 export class DataPlane {
   readonly #journal: JournalWriter
+  readonly #relaxed: RelaxedWriter
   readonly #metrics: ServingMetrics
   readonly #log: Logger
   readonly #lines = new LineBuffer()
@@ -92,9 +98,19 @@ export class DataPlane {
 
   constructor(journal: JournalWriter, metrics: ServingMetrics, log: Logger) {
     this.#journal = journal
+    this.#relaxed = new RelaxedWriter(journal, log)
     this.#metrics = metrics
     this.#log = log
-    this.tensors = new TensorPlane(journal, metrics, log)
+    this.tensors = new TensorPlane((recording) => this.#writerFor(recording), metrics, log)
+  }
+
+  /** Writes what relaxed deployments have answered and not yet written. Throws DISK_FULL or JOURNAL_FAILED, and then it still waits. */
+  flush(): void {
+    this.#relaxed.flush()
+  }
+
+  #writerFor(recording: Recording | undefined): JournalWriter {
+    return recording?.mode === 'relaxed' ? this.#relaxed.within(recording) : this.#journal
   }
 
   /**
@@ -196,9 +212,9 @@ export class DataPlane {
         served,
         request,
         missing: missing ?? NOTHING_MISSING,
-        writer: writerOf(writers, model, alias, role),
+        writer: writerOf(writers, model, alias, role, served),
         role,
-        twins: twins.length === 0 ? NO_WRITERS : twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow')),
+        twins: twins.length === 0 ? NO_WRITERS : twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow', served)),
         settle: (error) => (error ? reject(error) : resolve(job)),
       }
       if (rows.length === 0) resolve(job)
@@ -232,21 +248,26 @@ export class DataPlane {
     lines.clear()
     for (const { job, from, to } of slices) {
       const { request, writer, numeric, categorical, scores } = job
-      const { id, time, probe } = request
+      const { id, time } = request
+      const recording = job.served.recording ?? WHOLE_AND_STRICT
+      const members = requestMembers(request, recording)
+      const whole = job.role === 'champion' && isSampled(id, recording.sample)
       for (let row = from; row < to; row++) {
         const missing = job.missing[row] ?? NONE
         const score = scores[row]!
         lines.add(
-          job.role === 'champion'
-            ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, probe)
-            : writer.shadow(id, row, time, missing, score, probe),
+          whole
+            ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, members)
+            : writer.brief(id, row, time, missing, score, members),
         )
-        for (const twin of job.twins) lines.add(twin.shadow(id, row, time, missing, score, probe))
+        for (const twin of job.twins) lines.add(twin.brief(id, row, time, missing, score, members))
       }
     }
-    this.#journal.append(lines.view())
+    // All slices are of one model version, so of one deployment.
+    const journal = this.#writerFor(slices[0]?.job.served.recording)
+    journal.append(lines.view())
     for (const { job, from, to } of slices) if (job.role === 'champion') job.served.predictions += to - from
-    return this.#journal.settled()
+    return journal.settled()
   }
 }
 
@@ -256,10 +277,10 @@ function needsLookup({ byRows: { inputs } }: LoadedModel, rows: readonly Row[]):
   return false
 }
 
-function writerOf(writers: Compiled['writers'], model: LoadedModel, alias: string, role: 'champion' | 'shadow'): LineWriter {
+function writerOf(writers: Compiled['writers'], model: LoadedModel, alias: string, role: 'champion' | 'shadow', { recording }: Served): LineWriter {
   const known = writers[role].get(alias)
   if (known) return known
-  const made = createLineWriter(model.name, model.version, alias, role, model.byRows.inputs)
+  const made = createLineWriter(model.name, model.version, alias, role, model.byRows.inputs, recording?.mask)
   writers[role].set(alias, made)
   return made
 }

@@ -1,4 +1,4 @@
-import { LOGICAL_TYPES, physicalType, type Column, type ColumnDemands, type ValueTest } from '../../../domain/contract/index.ts'
+import { LOGICAL_TYPES, isSensitive, physicalType, type Column, type ColumnDemands, type ValueTest } from '../../../domain/contract/index.ts'
 import { type Fields, show } from './fields.ts'
 import { readOptions } from './options.ts'
 
@@ -10,9 +10,6 @@ export interface ReadProperty {
   readonly keyPosition?: number
   readonly fields: Fields
 }
-
-/** As datacontract-cli: values of a column so classified do not leave the data. */
-const SENSITIVE = new Set(['pii', 'personal', 'personal_data', 'confidential', 'restricted', 'sensitive', 'secret'])
 
 /** One entry of `properties`. Its `quality` is read by the caller, who then calls `fields.finish`. */
 export function readProperty(fields: Fields): ReadProperty | undefined {
@@ -40,7 +37,7 @@ export function readProperty(fields: Fields): ReadProperty | undefined {
       ...(physical === undefined ? {} : { physicalType: physical }),
       ...(timezone === undefined ? {} : { timezone }),
       partOfKey: primaryKey,
-      sensitive: classification !== undefined && SENSITIVE.has(classification.trim().toLowerCase()),
+      sensitive: isSensitive(classification),
     },
     demands,
     ...(keyPosition === undefined ? {} : { keyPosition }),

@@ -2,6 +2,7 @@ import { MillraceError } from '../../../platform/errors/index.ts'
 import type { Logger } from '../../../platform/log/index.ts'
 import { LineBuffer } from '../../journal/format.ts'
 import type { JournalWriter } from '../../journal/journal.ts'
+import { type Recording, WHOLE_AND_STRICT, isSampled, requestMembers } from '../../journal/recording.ts'
 import { type BatchJob, Batcher, type Slice } from '../batcher.ts'
 import type { ServingMetrics, VersionMetrics } from '../metrics.ts'
 import type { LoadedModel } from '../model.ts'
@@ -19,6 +20,7 @@ export interface TensorRequest {
   /** Names of the outputs wanted. */
   readonly fetch: readonly string[]
   readonly probe: boolean
+  readonly caller?: string | undefined
 }
 
 export interface TensorPrediction {
@@ -48,15 +50,15 @@ interface Compiled {
  * the first axis; whether another model's first axis is a batch only its `max_batch_size` says, and without that its requests are run one by one.
  */
 export class TensorPlane {
-  readonly #journal: JournalWriter
+  readonly #writerFor: (recording: Recording | undefined) => JournalWriter
   readonly #metrics: ServingMetrics
   readonly #log: Logger
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   #alone = 0
 
-  constructor(journal: JournalWriter, metrics: ServingMetrics, log: Logger) {
-    this.#journal = journal
+  constructor(writerFor: (recording: Recording | undefined) => JournalWriter, metrics: ServingMetrics, log: Logger) {
+    this.#writerFor = writerFor
     this.#metrics = metrics
     this.#log = log
   }
@@ -138,13 +140,16 @@ export class TensorPlane {
       job.written += to - from
       if (job.written < job.rows) continue
       const { request, alias, role } = job
-      const { id, time, probe } = request
-      const inputs = role === 'champion' ? { inputs: request.inputs } : {}
-      this.#lines.add(tensorLine({ id, model: model.name, version: model.version, alias, role, time, ...inputs, outputs: assembled(job), probe }))
+      const { id, time } = request
+      const recording = job.served.recording ?? WHOLE_AND_STRICT
+      const inputs = role === 'champion' && isSampled(id, recording.sample) ? { inputs: request.inputs } : {}
+      this.#lines.add(tensorLine({ id, model: model.name, version: model.version, alias, role, time, ...inputs, outputs: assembled(job), mask: recording.mask, members: requestMembers(request, recording) }))
       if (role === 'champion') job.served.predictions += rowsOf(request)
     }
-    this.#journal.append(this.#lines.view())
-    return this.#journal.settled()
+    if (this.#lines.length === 0) return undefined
+    const journal = this.#writerFor(slices[0]?.job.served.recording)
+    journal.append(this.#lines.view())
+    return journal.settled()
   }
 }
 
