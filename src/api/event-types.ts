@@ -5,6 +5,7 @@ const KNOWN: Readonly<Record<EventType, true>> = {
   'dev.millrace.dataset.versioned': true,
   'dev.millrace.contract.checked': true,
   'dev.millrace.run.finished': true,
+  'dev.millrace.deleted.purged': true,
   'dev.millrace.model.created': true,
   'dev.millrace.model.renamed': true,
   'dev.millrace.model.described': true,

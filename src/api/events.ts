@@ -62,6 +62,14 @@ export interface EventData {
     violations: readonly { rule: string; count: number; share: number }[]
   }
   'dev.millrace.run.finished': { run_id: string; experiment_id: string; status: string; metrics: Readonly<Record<string, number>> }
+  /** Removed for good by `millrace gc`, with all that hung on them and their files; at most 50 ids in one event. */
+  'dev.millrace.deleted.purged': {
+    runs: readonly string[]
+    logged_models: readonly string[]
+    experiments: readonly string[]
+    /** Of the runs' metrics. */
+    points: number
+  } & Authored
   'dev.millrace.model.created': { model: string; tags?: Readonly<Record<string, string>>; description?: string } & Partial<Authored>
   'dev.millrace.model.renamed': { model: string; previous: string } & Authored
   'dev.millrace.model.described': { model: string; description: string; previous: string } & Authored

@@ -60,7 +60,10 @@ async function gc(options: GcOptions): Promise<void> {
   const { loadProject } = await import('./project.ts')
   const { trackingAddress } = await import('./tracking-address.ts')
   const address = trackingAddress(options.tracking) ?? serviceUrl(loadProject().config, 'tracking')
-  const transport = createTransport(address, { timeoutMs: TIMEOUT_MS, retryForMs: RETRY_MS })
+  const { userInfo } = await import('node:os')
+  const { ACTOR_HEADER } = await import('../api/tracking.ts')
+  const actor = process.env['MILLRACE_ACTOR'] ?? userInfo().username
+  const transport = createTransport(address, { timeoutMs: TIMEOUT_MS, retryForMs: RETRY_MS, headers: { [ACTOR_HEADER]: encodeURIComponent(actor) } })
   const selection = { older_than: options.olderThan, run_ids: options.runIds, logged_model_ids: options.loggedModelIds, experiment_ids: options.experimentIds }
 
   async function* pages<P extends { readonly next_page_token?: string }>(path: string): AsyncIterable<P> {

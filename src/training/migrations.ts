@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Migration } from '../platform/db/index.ts'
 import { createEventsTables } from '../platform/events/outbox.ts'
-import { TRANSFER, WITHOUT_TRANSFER } from './transfer/migration.ts'
+import { PURGED_POINTS, TRANSFER, WITHOUT_PURGED_POINTS, WITHOUT_TRANSFER } from './transfer/migration.ts'
 import { runDocuments } from './tracking/runs/migration.ts'
 import { TRACES, WITHOUT_TRACES } from './tracking/traces/migration.ts'
 import { WEBHOOKS, WITHOUT_WEBHOOKS } from './tracking/webhooks/migration.ts'
@@ -97,4 +97,4 @@ const run = (name: string, statements: readonly string[], undo?: readonly string
   ...(undo === undefined ? {} : { down: all(undo) }),
 })
 
-export const migrations: readonly Migration[] = [run('001-tracking', TRACKING), run('002-registry', REGISTRY), { name: '003-events', up: createEventsTables }, run('004-registry-integrity', INTEGRITY, WITHOUT_INTEGRITY), run('005-webhooks', WEBHOOKS, WITHOUT_WEBHOOKS), run('008-transfer', TRANSFER, WITHOUT_TRANSFER), runDocuments, run('006-traces', TRACES, WITHOUT_TRACES)]
+export const migrations: readonly Migration[] = [run('001-tracking', TRACKING), run('002-registry', REGISTRY), { name: '003-events', up: createEventsTables }, run('004-registry-integrity', INTEGRITY, WITHOUT_INTEGRITY), run('005-webhooks', WEBHOOKS, WITHOUT_WEBHOOKS), run('008-transfer', TRANSFER, WITHOUT_TRANSFER), runDocuments, run('006-traces', TRACES, WITHOUT_TRACES), run('010-purged-points', PURGED_POINTS, WITHOUT_PURGED_POINTS)]

@@ -24,6 +24,8 @@ const STORIES: Stories = {
   'dev.millrace.contract.checked': ({ contract, data, passed, rows, checks, violations }) =>
     passed ? good(`${data} holds ${contract}: ${checks} checks on ${formatCount(rows)} rows`) : bad(`${data} refused: ${violations.length} of ${checks} rules broken`),
   'dev.millrace.run.finished': ({ run_id: id, status }) => plain(`Run ${id.slice(0, 8)} ${status.toLowerCase()}`),
+  'dev.millrace.deleted.purged': ({ runs, logged_models: models, experiments, actor }) =>
+    bad(`${formatCount(runs.length)} runs, ${formatCount(models.length)} logged models and ${formatCount(experiments.length)} experiments that were deleted are removed for good by ${actor}`),
   'dev.millrace.model.created': ({ model }) => plain(`Model ${model} is registered`),
   'dev.millrace.model.renamed': ({ model, previous, actor }) => watch(`Model ${previous} is now ${model}, by ${actor}`),
   'dev.millrace.model.described': ({ model, actor }) => plain(`Model ${model} is described anew by ${actor}`),

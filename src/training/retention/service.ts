@@ -1,6 +1,8 @@
+import type { Authored } from '../../api/events.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Blobs } from '../../platform/blobs/index.ts'
 import type { TrainingContext } from '../context.ts'
+import { eventsIn } from '../events.ts'
 import { invalid } from '../mlflow/errors.ts'
 import { toInteger } from '../mlflow/fields.ts'
 import type { Queries } from '../tables.ts'
@@ -35,6 +37,8 @@ export interface Collected {
 }
 
 const PAGE = 100
+/** Things that go together: one transaction to begin, one to end, one event. */
+const AT_ONCE = 50
 /** One call works about so long: the caller sees progress, and a server that stops is not held up. */
 const SLICE_MS = 500
 
@@ -98,66 +102,85 @@ async function measure(blobs: Blobs, key: string): Promise<{ files: number; byte
 
 /**
  * Removes some of what may go, and says whether there is more. Each removal is first written down (`purges`), from when on it cannot be restored; then its
- * points go, some in each transaction, its row, and its files. Killed anywhere, the next call goes on. `after` is where the last one ended.
+ * files go, its points, some in each transaction, and with its row what was written down. That last transaction tells of it. Killed anywhere, the next call
+ * goes on. `token` is where the last one ended.
  */
-export async function collect(context: TrainingContext, which: store.Wanted, token: string | undefined): Promise<Collected & { readonly next_page_token?: string }> {
+export async function collect(context: TrainingContext, which: store.Wanted, token: string | undefined, by: Authored): Promise<Collected & { readonly next_page_token?: string }> {
   const { db } = context
   const collected = { runs: 0, models: 0, experiments: 0, points: 0 }
   const until = performance.now() + SLICE_MS
   let [kind, after] = readToken(token)
-  for (;;) {
-    const purge = await db.kysely.selectFrom('purges').selectAll().orderBy('time').orderBy('id').limit(1).executeTakeFirst()
-    if (purge !== undefined) {
-      collected.points += await goOn(context, purge, until)
-      if (performance.now() > until && (await db.kysely.selectFrom('purges').select('id').where('id', '=', purge.id).executeTakeFirst()) !== undefined) break
-      collected[purge.kind === 'run' ? 'runs' : purge.kind === 'logged_model' ? 'models' : 'experiments']++
+  do {
+    const purges = await db.kysely.selectFrom('purges').selectAll().orderBy('time').orderBy('kind').orderBy('id').limit(AT_ONCE).execute()
+    if (purges.length > 0) {
+      const emptied: store.Purge[] = []
+      for (const purge of purges) {
+        if (await empty(context, purge, until)) emptied.push(purge)
+        if (performance.now() > until) break
+      }
+      const gone = await finish(context, emptied, by)
+      for (const what of ['runs', 'models', 'experiments', 'points'] as const) collected[what] += gone[what]
     } else {
-      const [candidate] = await store.candidates(db.kysely, kind, which, after, 1)
-      if (candidate === undefined) {
+      const found = await store.candidates(db.kysely, kind, which, after, AT_ONCE)
+      const last = found.at(-1)
+      if (last === undefined) {
         const next = store.KINDS[store.KINDS.indexOf(kind) + 1]
         if (next === undefined) return collected
         kind = next
         after = ''
       } else {
-        after = candidate.id
-        await begin(context, candidate)
+        after = last.id
+        await begin(context, found)
       }
     }
-    if (performance.now() > until) break
-  }
+  } while (performance.now() <= until)
   return { ...collected, next_page_token: `${kind}:${after}` }
 }
 
-/** Writes down that it goes; not if it was restored, or is needed, meanwhile. */
-async function begin({ db, clock }: TrainingContext, candidate: store.Candidate): Promise<void> {
-  const { kind, id, location } = candidate
+/** Writes down that they go; not what was restored, or is needed, meanwhile. */
+async function begin({ db, clock }: TrainingContext, found: readonly store.Candidate[]): Promise<void> {
   await db.transaction(async (trx) => {
-    if (!(await store.lockDeleted(trx, candidate)) || (await store.whyHeld(trx, candidate)) !== undefined) return
-    if (kind === 'logged_model') await store.hideModel(trx, id)
-    const key = kind === 'experiment' ? undefined : keyOf(location)
-    await trx.insertInto('purges').values({ kind, id, artifact_key: key ?? null, time: clock.wall().getTime() }).onConflict((c) => c.doNothing()).execute()
+    for (const candidate of found) {
+      const { kind, id, location } = candidate
+      if (!(await store.lockDeleted(trx, candidate)) || (await store.whyHeld(trx, candidate)) !== undefined) continue
+      if (kind === 'logged_model') await store.hideModel(trx, id)
+      const key = kind === 'experiment' ? undefined : keyOf(location)
+      await trx.insertInto('purges').values({ kind, id, artifact_key: key ?? null, time: clock.wall().getTime() }).onConflict((c) => c.doNothing()).execute()
+    }
   })
 }
 
-/** Answers with how many points went; what is written down stays so until all is gone. */
-async function goOn({ db, blobs }: TrainingContext, { kind, id, artifact_key }: { kind: store.Kind; id: string; artifact_key: string | null }, until: number): Promise<number> {
-  let points = 0
-  if (kind === 'run') {
-    for (;;) {
-      const removed = await db.transaction((trx) => store.removePoints(trx, id))
-      points += removed
-      if (removed === 0) break
-      if (performance.now() > until) return points
-    }
+/** Removes files and points; false where it is not empty yet, or is not to go any more. */
+async function empty({ db, blobs }: TrainingContext, { kind, id, artifact_key: key }: store.Purge, until: number): Promise<boolean> {
+  try {
+    if (key !== null) await blobs.delete(ownFolder(key, id))
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== 'ARTIFACT_SEALED') throw error
+    // A version was registered from it since it was written down: it stays deleted, and is held from now on.
+    await store.forget(db.kysely, kind, id)
+    return false
   }
-  await db.transaction((trx) => store.removeRow(trx, kind, id))
-  // Files last: while they are there, what is written down finds them.
-  if (artifact_key !== null) await blobs.delete(ownFolder(artifact_key, id))
-  await db.transaction(async (trx) => {
-    await trx.deleteFrom('deletions').where('kind', '=', kind).where('id', '=', id).execute()
-    await trx.deleteFrom('purges').where('kind', '=', kind).where('id', '=', id).execute()
+  if (kind !== 'run') return true
+  while (await db.transaction((trx) => store.removePoints(trx, id))) if (performance.now() > until) return false
+  return true
+}
+
+/** The end of what is empty, and its event. Of several that come here with the same, one finds it. */
+async function finish({ db, outbox }: TrainingContext, emptied: readonly store.Purge[], { actor, reason }: Authored): Promise<Collected> {
+  return db.transaction(async (trx) => {
+    const gone: store.Purge[] = []
+    for (const { kind, id } of emptied) {
+      const purge = await store.forget(trx, kind, id)
+      if (purge === undefined) continue
+      await store.removeRow(trx, kind, id)
+      await trx.deleteFrom('deletions').where('kind', '=', kind).where('id', '=', id).execute()
+      gone.push(purge)
+    }
+    const ids = (kind: store.Kind) => gone.filter((one) => one.kind === kind).map(({ id }) => id)
+    const told = { runs: ids('run'), logged_models: ids('logged_model'), experiments: ids('experiment'), points: gone.reduce((sum, { points }) => sum + points, 0) }
+    if (gone.length > 0) await outbox.emit(eventsIn(trx), 'dev.millrace.deleted.purged', 'gc', { ...told, actor, reason })
+    return { runs: told.runs.length, models: told.logged_models.length, experiments: told.experiments.length, points: told.points }
   })
-  return points
 }
 
 /** `…/ID/artifacts` is all that lies in `…/ID`. */

@@ -1,5 +1,5 @@
-import { type SqlBool, sql } from 'kysely'
-import type { Queries } from '../tables.ts'
+import { type Selectable, type SqlBool, sql } from 'kysely'
+import type { Queries, TrackingSchema } from '../tables.ts'
 
 export type Kind = 'run' | 'logged_model' | 'experiment'
 /** The order in which things go: a run's models while the run can still say that they do, an experiment when it is empty. */
@@ -13,6 +13,8 @@ export interface Wanted {
   readonly models: readonly string[] | undefined
   readonly experiments: readonly string[] | undefined
 }
+
+export type Purge = Selectable<TrackingSchema['purges']>
 
 export interface Candidate {
   readonly kind: Kind
@@ -100,15 +102,16 @@ export async function whyHeld(db: Queries, { kind, id, location }: Candidate): P
 /** Points of a run, of which the first so many go at once: fewer than a second of work, and no more memory than that. */
 const POINTS_AT_ONCE = 10_000
 
-/** Removes some of a run's points; how many. */
-export async function removePoints(trx: Queries, runId: string): Promise<number> {
+/** Removes some of the points of a run that is being removed, and counts them; whether there are more. */
+export async function removePoints(trx: Queries, runId: string): Promise<boolean> {
   const { rows } = await sql<{ key: string; timestamp: number; step: number; is_nan: number; value: number }>`
     select key, timestamp, step, is_nan, value from metrics where run_id = ${runId}
     order by key, timestamp, step, is_nan, value limit 1 offset ${sql.lit(POINTS_AT_ONCE)}`.execute(trx)
   const [next] = rows
   const below = next === undefined ? sql`1 = 1` : sql`(key, timestamp, step, is_nan, value) < (${next.key}, cast(${next.timestamp} as bigint), cast(${next.step} as bigint), cast(${next.is_nan} as integer), cast(${next.value} as double precision))`
-  const { numAffectedRows } = await sql`delete from metrics where run_id = ${runId} and ${below}`.execute(trx)
-  return Number(numAffectedRows ?? 0n)
+  const { numAffectedRows = 0n } = await sql`delete from metrics where run_id = ${runId} and ${below}`.execute(trx)
+  await trx.updateTable('purges').set((e) => ({ points: e('points', '+', Number(numAffectedRows)) })).where('kind', '=', 'run').where('id', '=', runId).execute()
+  return next !== undefined
 }
 
 export function countPoints(db: Queries, runId: string): Promise<number> {
@@ -118,6 +121,11 @@ export function countPoints(db: Queries, runId: string): Promise<number> {
     .where('run_id', '=', runId)
     .executeTakeFirstOrThrow()
     .then(({ n }) => Number(n))
+}
+
+/** Strikes out what was written down; what that was, undefined where somebody else has done so. */
+export function forget(db: Queries, kind: Kind, id: string): Promise<Purge | undefined> {
+  return db.deleteFrom('purges').where('kind', '=', kind).where('id', '=', id).returningAll().executeTakeFirst()
 }
 
 /** The last of something: its row, and by foreign key what hangs on it. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createTransport } from '../../../sdk/http.ts'
 import { trackingClient } from '../../../sdk/tracking.ts'
-import type { ServiceUnderTest } from '../testing.ts'
+import type { EventData } from '../../api/events.ts'
+import { type ServiceUnderTest, eventsAfter } from '../testing.ts'
 
 interface Plan {
   readonly items: readonly { readonly kind: string; readonly id: string; readonly points: number; readonly files: number; readonly bytes: number }[]
@@ -102,6 +103,25 @@ export function retentionStories(service: ServiceUnderTest): void {
     await collect()
     await assert.rejects(transport().json('GET', `/api/2.0/mlflow/logged-models/${own}`), { code: 'NOT_FOUND' })
     await transport().json('GET', `/api/2.0/mlflow/logged-models/${used}`)
+  })
+
+  test('each removal is told once, with what went, by whom, and not more than fifty in one event', async () => {
+    const experiment = await client().createExperiment('many')
+    const ids = []
+    for (let i = 0; i < 102; i++) ids.push((await client().createRun(experiment, { name: `${i}` })).info.run_id)
+    await client().logMetrics(ids[0] ?? '', Array.from({ length: 30 }, (_, step) => ({ key: 'm', value: step, step, timestamp: 1 })))
+    await post('experiments/delete', { experiment_id: experiment })
+    const before = (await eventsAfter(service.url(), 0)).length
+    const headers = { 'x-millrace-actor': 'ada', 'x-millrace-reason': 'room' }
+    for (let token: string | undefined = ''; token !== undefined; ) {
+      const { text } = await service.send('POST', '/api/2.0/millrace/gc/collect', { body: { experiment_ids: [experiment], ...(token === '' ? {} : { page_token: token }) }, headers })
+      token = (JSON.parse(text) as { next_page_token?: string }).next_page_token
+    }
+    const told = (await eventsAfter(service.url(), before)).map(({ type, data }) => (assert.equal(type, 'dev.millrace.deleted.purged'), data as EventData['dev.millrace.deleted.purged']))
+    assert.ok(told.every(({ runs, actor, reason }) => runs.length <= 50 && actor === 'ada' && reason === 'room'))
+    assert.deepEqual(told.flatMap(({ runs }) => runs).toSorted(), ids.toSorted())
+    assert.equal(told.reduce((sum, { points }) => sum + points, 0), 30)
+    assert.deepEqual(told.flatMap(({ experiments }) => experiments), [experiment])
   })
 
   test('a deleted experiment goes with all that is in it, and its name is free again', async () => {

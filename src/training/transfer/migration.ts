@@ -16,3 +16,7 @@ export const TRANSFER: readonly string[] = [
 ]
 
 export const WITHOUT_TRANSFER: readonly string[] = ['import_marks', 'deletions', 'purges'].map((table) => `drop table ${table}`)
+
+/** How many points of a run are gone while it is being removed: told when all of it is. */
+export const PURGED_POINTS: readonly string[] = [`alter table purges add column points bigint not null default 0`]
+export const WITHOUT_PURGED_POINTS: readonly string[] = [`alter table purges drop column points`]

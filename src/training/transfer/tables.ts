@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely'
+
 export type Deleted = 'run' | 'logged_model' | 'experiment'
 
 export interface TransferTables {
@@ -5,6 +7,6 @@ export interface TransferTables {
   import_marks: { source: string; kind: string; id: string; fingerprint: string; content: string }
   /** Since when a run, a logged model or an experiment is deleted. */
   deletions: { kind: Deleted; id: string; time: number }
-  /** What is being removed for good: it cannot be restored any more, and its files below `artifact_key` (null: not with the server) go with it. */
-  purges: { kind: Deleted; id: string; artifact_key: string | null; time: number }
+  /** What is being removed for good: it cannot be restored any more, and its files below `artifact_key` (null: not with the server) go with it. `points` are gone. */
+  purges: { kind: Deleted; id: string; artifact_key: string | null; time: number; points: Generated<number> }
 }
