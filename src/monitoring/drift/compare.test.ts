@@ -17,7 +17,7 @@ const DEFAULTS: Settings = { numeric: 'wasserstein', categorical: 'jensenshannon
 
 function window(columns: Columns, scores: readonly number[] = []): CurrentRows {
   const [first = []] = Object.values(columns)
-  return { rows: first.length, columns: new Map(Object.entries(columns)), scores, versions: new Map([['1', first.length]]) }
+  return { rows: first.length, columns: new Map(Object.entries(columns)), unrecorded: 0, masked: new Map(), scores, versions: new Map([['1', first.length]]) }
 }
 
 function training(columns: Columns, scores: readonly number[] | null = null, integer: readonly string[] = []): Reference {
@@ -66,6 +66,15 @@ for (const { numeric, categorical, threshold, scores, drifted, share } of fixtur
     assert.equal(found.drifted, share >= 0.5)
   })
 }
+
+test('a masked column, and one that no recorded row can tell of, is left out; one that was masked for a time is judged by the rest', () => {
+  const columns = { a: [1, 2, 3, 4, 5, 6, 7, 8], b: [1, 2, 3, 4, 5, 6, 7, 8] }
+  const seen = window({ a: [1, 2, 3, 4, 5, 6, 7, 8, null, null] }, [])
+  const found = compareWithReference(training(columns), { ...seen, unrecorded: 1, masked: new Map([['a', 1], ['b', 9]]) }, DEFAULTS)
+  assert.deepEqual(found.columns.map(({ column: name, score, missing_share }) => [name, score, missing_share]), [['a', 0, 0]])
+  assert.deepEqual([found.share, found.drifted], [0, false])
+  assert.deepEqual(compareWithReference(training(columns), { ...seen, unrecorded: 10 }, DEFAULTS), { columns: [], share: 0, drifted: false })
+})
 
 test('a window equal to training has drifted nowhere, and misses what training misses', () => {
   const columns = { a: [1, 2, 3, 4, 5, 6, null], b: ['x', 'y', null, 'x', 'y', 'x', 'y'] }

@@ -17,9 +17,12 @@ export function compareWithReference(reference: Reference, current: CurrentRows,
   const columns: DriftColumn[] = []
   for (const [column, { sample, integer }] of reference.columns) {
     const kind = sample instanceof Float64Array ? 'numeric' : 'categorical'
+    const recorded = recordedRows(current, column)
+    // Masked, or in none of the requests that were recorded whole: nothing can be said of it, and it counts neither way.
+    if (recorded === 0) continue
     const values = current.columns.get(column) ?? []
     const present = sampleOf(values, kind === 'categorical')
-    columns.push({ column, kind, ...columnDrift(sample, present, settings, integer), missing_share: missingShare(current.rows, present.length) })
+    columns.push({ column, kind, ...columnDrift(sample, present, settings, integer), missing_share: missingShare(recorded, present.length) })
   }
   const drifted = columns.filter((column) => column.drifted).length
   const share = columns.length === 0 ? 0 : drifted / columns.length
@@ -33,13 +36,18 @@ export function withoutReference(current: CurrentRows, settings: MonitorConfig['
     const present = values.filter((value) => value !== null)
     const kind = present.some((value) => typeof value === 'string') ? 'categorical' : 'numeric'
     const score: ColumnScore = { method: 'no reference', score: null, threshold: settings.threshold, drifted: false }
-    return { column, kind, ...score, missing_share: missingShare(current.rows, present.length) }
+    return { column, kind, ...score, missing_share: missingShare(recordedRows(current, column), present.length) }
   })
   return { columns, share: 0, drifted: false }
 }
 
 function predictionColumn(score: ColumnScore): DriftColumn {
   return { column: 'prediction', kind: 'prediction', ...score, missing_share: 0 }
+}
+
+/** Rows of which it is known whether they had a value of the column. */
+function recordedRows({ rows, unrecorded, masked }: CurrentRows, column: string): number {
+  return rows - unrecorded - (masked.get(column) ?? 0)
 }
 
 function missingShare(rows: number, present: number): number {

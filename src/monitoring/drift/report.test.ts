@@ -56,7 +56,7 @@ for (const [start, id] of ids) test(`a report is named after its model and the m
 
 test('a window in which nobody asked has a report all the same', () => {
   const empty = makeReport(
-    { model: 'm', window: WINDOW, current: { rows: 0, columns: new Map(), scores: [], versions: new Map() }, answers: NOTHING, reference: null, referenceVersion: null },
+    { model: 'm', window: WINDOW, current: { rows: 0, columns: new Map(), unrecorded: 0, masked: new Map(), scores: [], versions: new Map() }, answers: NOTHING, reference: null, referenceVersion: null },
     { numeric: 'wasserstein', categorical: 'jensenshannon', threshold: 0.1, share: 0.5 },
   )
   assert.deepEqual([empty.report_id, empty.rows, empty.reference_version, empty.drift.drifted, empty.performance, empty.label_coverage], ['m.2013-04-01', 0, null, false, [], 0])

@@ -125,4 +125,15 @@ export function joinContract(driver: string, open: (migrations: readonly Migrati
     assert.deepEqual(Object.fromEntries(columns), { hour: [7], weather__temp: [null], temp: [null] })
     await db.close()
   })
+
+  test(`${driver}: of requests outside the sample, and of masked columns, the rest is known`, async () => {
+    const db = await open(migrations)
+    const { features: _, ...brief } = prediction('b')
+    const records = [prediction('a'), { ...brief, sample: 0.5 }, { ...prediction('c'), features: { hour: 3 }, masked: ['carrier'] }]
+    await db.transaction((trx) => storeRecords(trx, records, 0, 10))
+    const { rows, columns, unrecorded, masked, scores, versions } = await readCurrent(db.kysely, 'm', always)
+    assert.deepEqual({ rows, unrecorded, masked: [...masked], scores, versions: [...versions] }, { rows: 3, unrecorded: 1, masked: [['carrier', 1]], scores: [0.5, 0.5, 0.5], versions: [['1', 3]] })
+    assert.deepEqual(Object.fromEntries(columns), { hour: [0, null, 3], carrier: ['UA', null, null] })
+    await db.close()
+  })
 }

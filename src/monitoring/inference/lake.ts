@@ -6,6 +6,7 @@ import { insideRoot, syncFolder } from '../../platform/fs/index.ts'
 import type { DuckDB } from '../duckdb.ts'
 import { parseValues } from '../drift/current.ts'
 import type { MonitorSchema } from '../tables.ts'
+import { parseColumnList } from './column-lists.ts'
 
 interface LakeRow {
   readonly pid: number
@@ -114,7 +115,7 @@ export class Lake {
       }
       if (row.answered === 1 && row.version === row.answered_by && row.vals !== null && row.names !== null) {
         const values = parseValues(row.vals)
-        for (const [i, name] of parseValues(row.names).entries()) {
+        for (const [i, name] of parseColumnList(row.names).names.entries()) {
           const value = values[i] ?? null
           line[`input.${name}`] = value
           if (typeof value === 'string') inputs.set(`input.${name}`, 'VARCHAR')

@@ -14,6 +14,7 @@ const record = Compile(
     role: Type.Union([Type.Literal('champion'), Type.Literal('shadow')]),
     time: Type.Number(),
     features: Type.Optional(Type.Record(Type.String(), scalar)),
+    masked: Type.Optional(Type.Array(Type.String())),
     missing: Type.Optional(Type.Array(Type.String())),
     score: Type.Optional(Type.Number()),
   }),

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type { ScoredRecord } from '../../api/serving.ts'
 import type { MonitorSchema } from '../tables.ts'
 import { chunks, insertMany } from './bulk.ts'
+import { columnListText } from './column-lists.ts'
 import { type Mark, addMark } from './marks.ts'
 
 type Trx = Transaction<MonitorSchema>
@@ -51,7 +52,7 @@ export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], f
       request.version = record.version
       if (request.pid < state.next_pid) completed.push(request)
       const features = observedFeatures(record)
-      const names = JSON.stringify(Object.keys(features))
+      const names = columnListText(record)
       const columnsId = columns.get(names) ?? (await findColumnsId(trx, names))
       columns.set(names, columnsId)
       inputs.push({ pid: request.pid, columns_id: columnsId, vals: JSON.stringify(Object.values(features)) })
