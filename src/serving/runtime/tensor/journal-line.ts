@@ -27,7 +27,7 @@ export function tensorLine({ id, model, version, alias, role, time, inputs, outp
   const tensors = { ...(inputs ? { inputs: described(inputs, mask) } : {}), outputs: described(outputs, mask) }
   const masked = mask ? [...(inputs?.keys() ?? []), ...outputs.keys()].filter((name) => mask.dropped.has(name) || mask.hashed.has(name)) : []
   const record = { id, row: 0, model, version, alias, role, time, tensors, ...(masked.length > 0 ? { masked } : {}) }
-  return JSON.stringify(record, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).slice(0, -1) + members
+  return JSON.stringify(record).slice(0, -1) + members
 }
 
 function described(tensors: TensorMap, mask: Mask | null): Record<string, JournalTensor> {
