@@ -1,21 +1,26 @@
 import { join, resolve } from 'node:path'
 import { createTransport } from '../../sdk/http.ts'
+import { monitorClient } from '../../sdk/monitor.ts'
+import { registryClient } from '../../sdk/registry.ts'
 import type { ProjectConfig } from '../domain/config.ts'
 import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import type { CallOptions } from './grpc/calls.ts'
 import type { GrpcServer } from './grpc/index.ts'
-import { bodyLimitOf, deploymentsOf, drain, makeDeployments } from './deployments.ts'
+import { bodyLimitOf, deploymentsOf, drain, makeDeployments, undeclared } from './deployments.ts'
 import { Journal } from './journal/journal.ts'
 import { Tally } from './journal/tally.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
-import { ModelRepository } from './routing/model-repository.ts'
+import { LATEST, ModelRepository } from './routing/model-repository.ts'
 import { registryAt } from './routing/registry.ts'
 import { Router } from './routing/router.ts'
 import { type ServingSchema, migrations } from './routing/store.ts'
+import { openVersions } from './routing/versions.ts'
 import { registerRoutes } from './routes.ts'
+import { Aliases, Rollouts, makeLanes, registerRolloutMetrics, registerRolloutRoutes } from './rollout/index.ts'
+import { compareAt } from './rollout/quality.ts'
 import { ServingMetrics } from './runtime/metrics.ts'
 import { DataPlane } from './runtime/plane.ts'
 
@@ -32,31 +37,53 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     onRecovery: (recovery) => log.warn(recovery, 'the end of the journal was torn and was set aside'),
   })
   const metrics = new ServingMetrics(context.metrics, {
-    queues: () => deployments.map((deployment) => ({ model: deployment.name, waiting: deployment.waiting })),
+    queues: () => deployments.map((deployment) => ({ model: deployment.name, waiting: deployment.waiting, waitingBytes: deployment.waitingBytes, callers: deployment.quota?.callers ?? 0 })),
     live: () =>
       deployments.flatMap((deployment) =>
-        deployment.slots.flatMap((slot) => (slot.live ? [{ model: slot.model, alias: slot.alias, version: slot.live.version }] : [])),
+        deployment.slots.flatMap((slot) => (slot.live ? [{ model: slot.model, alias: slot.alias, version: slot.live.version, place: slot.live.place }] : [])),
       ),
     journalHead: () => journal.head,
   })
   const repository = config.model_repository === undefined ? null : new ModelRepository(resolve(context.projectFolder, config.model_repository))
   const deployments = makeDeployments(deploymentsOf(config, repository), { url: context.url, log, metrics, projectFolder: context.projectFolder, folder })
   const registry = repository ?? registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
+  const cache = repository ?? new ModelCache(join(folder, 'models'), registry)
+  const versions = openVersions({
+    deployments,
+    makeUndeclared: (model) => undeclared(config, model, { url: context.url, log, metrics, projectFolder: context.projectFolder, folder }),
+    config: repository ? { ...config.on_demand, alias: LATEST } : config.on_demand,
+    registry,
+    store: cache,
+    lookAgainMs: config.tracking?.external === undefined ? LOOK_AGAIN_MS : POLL_MS,
+    prometheus: context.metrics,
+    metrics,
+    log,
+  })
   const router = new Router({
     deployments,
     registry,
-    cache: repository ?? new ModelCache(join(folder, 'models'), registry),
+    cache,
+    versions,
     db: context.db,
     outbox: context.outbox,
     clock,
     metrics,
     log,
   })
+  const rollouts: Rollouts = new Rollouts(makeLanes(config.deployments, deployments, repository === null, (model) => rollouts.failed(model)), {
+    db: context.db,
+    outbox: context.outbox,
+    clock,
+    log,
+    aliases: new Aliases(registryClient(createTransport(context.url('tracking'), { timeoutMs: 10_000 })), clock, (model) => router.recheck(model)),
+    compare: compareAt(monitorClient(createTransport(context.url('monitor'), { timeoutMs: 60_000 }))),
+  })
+  registerRolloutMetrics(context.metrics, rollouts)
   const plane = new DataPlane(journal, metrics, log)
   const hotPath = createHotPath({
     plane,
     deployments,
-    find: (model) => router.find(model),
+    locate: (model, reference) => versions.locator.locate(model, reference),
     clock,
     metrics,
     log,
@@ -64,17 +91,21 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     hostAllowed: createHostCheck(config.http.allowed_hosts),
     stopping: () => stopping,
   })
-  await registerRoutes(context.http, { router, repository, journal, hotPath })
+  await registerRoutes(context.http, { router, rollouts, repository, journal, hotPath })
+  registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath)
   const tally = new Tally(context.db, journal, log, deployments, () => plane.flush())
   await tally.start()
   await router.start()
+  await rollouts.start()
+  context.onClockMove(() => rollouts.wake())
   const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, stopping: () => stopping })
   // The aliases of a repository do not move: it is looked at when a load is asked for.
   if (!repository) {
-    context.follow('serving', ['dev.millrace.model.alias.moved'], async ({ event }) => {
+    context.follow('serving', ['dev.millrace.model.alias.moved', 'dev.millrace.model.version.deleted', 'dev.millrace.model.deleted'], async ({ event }) => {
       const { data } = event
       if ('alias' in data) router.moved(data.model, data.alias)
+      else router.changed(data.model)
     })
     // An MLflow server tells nobody of its moves.
     if (config.tracking?.external !== undefined) polling = setInterval(() => lookAgain(router, deployments), POLL_MS)
@@ -82,12 +113,14 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   return {
     waitingFor: async () => [
       ...router.waitingFor(),
+      ...rollouts.waitingFor(),
       ...deployments.filter((deployment) => deployment.shadowing > 0).map((deployment) => `predictions in shadow for ${deployment.name}`),
     ],
     stop: async () => {
       stopping = true
       clearInterval(polling)
-      await Promise.all([drain(deployments), grpc?.stop()])
+      await Promise.all([drain([...deployments, ...versions.locator.undeclared]), grpc?.stop()])
+      await rollouts.stop()
       await router.stop()
       await tally.stop()
       plane.flush()
@@ -98,6 +131,8 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
 
 /** How late a move at an MLflow server is noticed at most. */
 const POLL_MS = 2000
+/** How late what no event told is noticed of versions that no deployment serves by default. */
+const LOOK_AGAIN_MS = 30_000
 
 function lookAgain(router: Router, deployments: readonly Deployment[]): void {
   for (const { slots } of deployments) for (const { model, alias } of slots) router.moved(model, alias)

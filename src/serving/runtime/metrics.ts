@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from '../../platform/metrics/index.ts'
+import type { Place } from './session/port.ts'
 import { HotHistogram, ReportedHistogram } from './hot-metrics.ts'
 
 /** Seconds. */
@@ -12,6 +13,7 @@ export class VersionMetrics {
   readonly model: string
   readonly version: string
   readonly duration = new HotHistogram(DURATION_BOUNDS)
+  readonly queue = new HotHistogram(DURATION_BOUNDS)
   readonly batch = new HotHistogram(BATCH_BOUNDS)
   succeeded = 0
   rows = 0
@@ -25,8 +27,8 @@ export class VersionMetrics {
 
 /** What the metrics ask the rest of the service for when Prometheus asks them. */
 export interface ServingGauges {
-  readonly queues: () => Iterable<{ readonly model: string; readonly waiting: number }>
-  readonly live: () => Iterable<{ readonly model: string; readonly alias: string; readonly version: string }>
+  readonly queues: () => Iterable<{ readonly model: string; readonly waiting: number; readonly waitingBytes: number; readonly callers: number }>
+  readonly live: () => Iterable<{ readonly model: string; readonly alias: string; readonly version: string; readonly place: Place }>
   readonly journalHead: () => number
 }
 
@@ -87,6 +89,10 @@ export class ServingMetrics {
     this.#loadSeconds.set({ model, version }, seconds)
   }
 
+  unloaded(model: string, version: string): void {
+    this.#loadSeconds.remove({ model, version })
+  }
+
   #reportVersions(registry: Registry): void {
     const versions = this.#versions
     const labelNames = ['model', 'version'] as const
@@ -114,6 +120,7 @@ export class ServingMetrics {
         }),
       )
     histogram('model_infer_request_duration_seconds', 'From the whole request to its answer', (metrics) => metrics.duration)
+    histogram('model_infer_queue_duration_seconds', 'From the request queued for its model to its batch begun', (metrics) => metrics.queue)
     histogram('model_infer_batch_rows', 'Rows of a batch', (metrics) => metrics.batch)
   }
 }
@@ -132,13 +139,47 @@ function reportGauges(registry: Registry, gauges: ServingGauges): void {
   )
   registry.registerMetric(
     new Gauge({
+      name: 'batch_request_queue_bytes',
+      help: 'Bytes of the requests accepted and not yet answered',
+      labelNames: ['model'],
+      registers: [],
+      collect() {
+        for (const { model, waitingBytes } of gauges.queues()) this.set({ model }, waitingBytes)
+      },
+    }),
+  )
+  registry.registerMetric(
+    new Gauge({
+      name: 'quota_callers',
+      help: 'Callers whose quota is being counted',
+      labelNames: ['model'],
+      registers: [],
+      collect() {
+        for (const { model, callers } of gauges.queues()) this.set({ model }, callers)
+      },
+    }),
+  )
+  registry.registerMetric(
+    new Gauge({
       name: 'model_version_info',
       help: 'The version behind each alias: always 1',
       labelNames: ['model', 'alias', 'version'],
       registers: [],
       collect() {
         this.reset()
-        for (const labels of gauges.live()) this.set(labels, 1)
+        for (const { model, alias, version } of gauges.live()) this.set({ model, alias, version }, 1)
+      },
+    }),
+  )
+  registry.registerMetric(
+    new Gauge({
+      name: 'model_run_place',
+      help: 'Where a version runs (loop: the event loop; thread: one of its own; process: a Python process): always 1',
+      labelNames: ['model', 'version', 'place'],
+      registers: [],
+      collect() {
+        this.reset()
+        for (const { model, version, place } of gauges.live()) this.set({ model, version, place }, 1)
       },
     }),
   )

@@ -1,6 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import type { ModelSession, Place } from './port.ts'
-import { RUN_LIMIT_MS } from './trial.ts'
+import { RUN_LIMIT_MS, timedRun } from './trial.ts'
 
 /** So many more long runs than short ones, and the model belongs elsewhere: one alone may be the machine's fault. */
 const PATIENCE = 8
@@ -52,12 +52,9 @@ export class LoopSession implements ModelSession {
     }
   }
 
-  /** onnxruntime-node runs in an immediate of its own, so one made just before it runs just before it: what lies between is the run and nothing else. */
   async #watched(feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[], elsewhere: () => Promise<ModelSession>): Promise<InferenceSession.OnnxValueMapType> {
-    let started = 0
-    setImmediate(() => (started = performance.now()))
-    const results = await this.#here(feeds, fetch)
-    this.#long = Math.max(0, this.#long + (performance.now() - started > RUN_LIMIT_MS ? 1 : -1))
+    const { results, took } = await timedRun({ run: (given: typeof feeds) => this.#here(given, fetch) }, feeds, fetch)
+    this.#long = Math.max(0, this.#long + (took > RUN_LIMIT_MS ? 1 : -1))
     if (this.#long >= PATIENCE) this.#move(elsewhere)
     return results
   }
