@@ -1,5 +1,16 @@
 import type { Candidate, DriftSeries, LabelsRequest, LabelsResponse, PendingLabels, PerformanceSeries, Report } from '../src/api/monitor.ts'
+import type { Comparison } from '../src/api/rollouts.ts'
 import type { RequestOptions, Transport } from './http.ts'
+
+export interface ComparisonQuery {
+  readonly model: string
+  /** Id of the rollout. */
+  readonly rollout: string
+  readonly champion: string
+  readonly candidate: string
+  readonly design: Comparison['design']
+  readonly alpha: number
+}
 
 /** The monitor: labels, reports, candidates. */
 export function monitorClient(transport: Transport) {
@@ -18,6 +29,8 @@ export function monitorClient(transport: Transport) {
     /** Newest first. */
     candidates: async (model?: string): Promise<readonly Candidate[]> =>
       (await transport.json<{ candidates: readonly Candidate[] }>('GET', '/candidates', { query: { model } })).candidates,
+    /** The candidate of a rollout beside the version before it, on the rows that are labelled by now. */
+    comparison: (query: ComparisonQuery): Promise<Comparison> => transport.json('GET', '/comparison', { query: { ...query } }),
     candidate: (id: string): Promise<Candidate> => transport.json('GET', `/candidates/${encodeURIComponent(id)}`),
     /** Hands a registered version to the gate; again, it answers with the same candidate. */
     submitCandidate: (model: string, version: string): Promise<Candidate> => transport.json('POST', '/candidates', { body: { model, version } }),

@@ -1,5 +1,7 @@
+import type { RolloutAction, RolloutRequest, RolloutState } from '../src/api/rollouts.ts'
 import type { DeploymentState, JournalRecord, Scalar } from '../src/api/serving.ts'
 import type { RequestOptions, Transport } from './http.ts'
+import { orUndefined } from './registry.ts'
 
 export interface PredictOptions extends RequestOptions {
   /** Names the request in the journal. Give one to be able to send the same request again after a lost answer. */
@@ -70,6 +72,11 @@ export function servingClient(transport: Transport) {
       }
     },
     deployments: (): Promise<readonly DeploymentState[]> => transport.json('GET', '/deployments'),
+    /** The present rollout of the model, or the last; undefined where there was none, or its deployment has no policy. */
+    rollout: (model: string): Promise<RolloutState | undefined> => orUndefined(transport.json<RolloutState>('GET', `/deployments/${encodeURIComponent(model)}/rollout`), (state) => state),
+    /** May be repeated: what is so already changes nothing. ApiError with code CONFLICT where the rollout is past it. */
+    moveRollout: (model: string, action: RolloutAction, request: RolloutRequest): Promise<RolloutState> =>
+      transport.json('POST', `/deployments/${encodeURIComponent(model)}/rollout/${action}`, { body: request }),
     /** Records from `after` on, `limitBytes` of them at most; waits up to `waitSeconds` for a first one. */
     readJournal: async (after: number, options: RequestOptions & { readonly limitBytes?: number; readonly waitSeconds?: number } = {}): Promise<JournalPage> => {
       const { limitBytes, waitSeconds = 0 } = options

@@ -25,6 +25,7 @@ const KNOWN: Readonly<Record<EventType, true>> = {
   'dev.millrace.deployment.rolled_out': true,
   'dev.millrace.deployment.failed': true,
   'dev.millrace.deployment.rolled_back': true,
+  'dev.millrace.deployment.stepped': true,
   'dev.millrace.report.created': true,
   'dev.millrace.drift.detected': true,
   'dev.millrace.performance.degraded': true,

@@ -120,7 +120,20 @@ export interface EventData {
   }
   'dev.millrace.deployment.rolled_out': { model: string; alias: string; version: string; previous: string | null; swap_ms: number }
   'dev.millrace.deployment.failed': { model: string; alias: string; version: string; reason: string }
-  'dev.millrace.deployment.rolled_back': { model: string; alias: string; version: string; previous: string; reason: string }
+  /** A version that was being rolled out to requests no longer gets any: the policy or `actor` decided so. `version` answers, as before. */
+  'dev.millrace.deployment.rolled_back': { model: string; alias: string; version: string; previous: string; reason: string; rollout?: string; actor?: string }
+  /** A rollout began, reached another step, was paused, resumed, or promoted: `version` answers `weight` percent of requests, `previous` the rest. */
+  'dev.millrace.deployment.stepped': {
+    model: string
+    alias: string
+    rollout: string
+    version: string
+    previous: string
+    phase: 'progressing' | 'paused' | 'promoting' | 'promoted'
+    /** From 0. */
+    step: number
+    weight: number
+  } & Authored
   'dev.millrace.report.created': { report_id: string; model: string; window: { start: string; end: string } }
   'dev.millrace.drift.detected': {
     model: string

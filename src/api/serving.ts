@@ -1,3 +1,5 @@
+import type { Exposure, RolloutState } from './rollouts.ts'
+
 export type Scalar = string | number | boolean | null
 
 /**
@@ -34,6 +36,8 @@ export interface JournalRecord {
   readonly caller?: string
   /** The share of requests that are recorded with inputs and features, where it is not all of them; on every line of such a deployment. */
   readonly sample?: number
+  /** While a rollout is on: which arm the request was assigned to. */
+  readonly exposure?: Exposure
   /** Synthetic request (header X-Millrace-Probe): monitoring leaves it out. */
   readonly probe?: true
 }
@@ -60,4 +64,6 @@ export interface DeploymentState {
   readonly reason?: string
   readonly predictions: number
   readonly swapped_at: string | null
+  /** The present rollout, or the last. */
+  readonly rollout?: RolloutState
 }

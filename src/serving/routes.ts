@@ -8,10 +8,12 @@ import { deployed, describeServer, isReady, modelMetadata, modelReady } from './
 import type { ModelRepository } from './routing/model-repository.ts'
 import type { Router } from './routing/router.ts'
 import { registerRepositoryRoutes } from './routing/routes.ts'
+import type { Rollouts } from './rollout/index.ts'
 import * as schema from './schema.ts'
 
 export interface RoutesOptions {
   readonly router: Router
+  readonly rollouts: Rollouts
   /** Where models come from a folder. */
   readonly repository: ModelRepository | null
   readonly journal: Journal
@@ -19,7 +21,7 @@ export interface RoutesOptions {
 }
 
 /** The routes off the hot path, and the hot path's own in the OpenAPI document. */
-export async function registerRoutes(http: HttpServer, { router, repository, journal, hotPath }: RoutesOptions): Promise<void> {
+export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, hotPath }: RoutesOptions): Promise<void> {
   await registerPredictions(http, hotPath)
   await http.register(async (scope) => {
     useProtocolManners(scope)
@@ -28,7 +30,7 @@ export async function registerRoutes(http: HttpServer, { router, repository, jou
     registerRepositoryRoutes(scope, router, repository)
   })
 
-  http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => router.states())
+  http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => rollouts.describe(router.states()))
 
   // The monitor always waits here: a stop must not wait for it.
   const closing = new AbortController()

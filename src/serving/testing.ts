@@ -56,10 +56,15 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
   const events: LoggedEvent[] = []
   const waiting = new Set<() => void>()
   mkdirSync(folder, { recursive: true })
-  const peer = await startPeer(async (_request, url) => {
+  const peer = await startPeer(async (request, url, body) => {
     const parameter = (name: string) => url.searchParams.get(name) ?? ''
     switch (url.pathname) {
       case '/api/2.0/mlflow/registered-models/alias': {
+        if (request.method === 'POST') {
+          const { alias, version }: { readonly alias: string; readonly version: string } = JSON.parse(body)
+          registry.move(alias, version)
+          return {}
+        }
         const version = parameter('name') === model ? aliases.get(parameter('alias')) : undefined
         return version === undefined ? undefined : { model_version: { name: model, version, run_id: `run${version}`, source: 'models', creation_timestamp: registry.generation } }
       }

@@ -49,6 +49,10 @@ const STORIES: Stories = {
   'dev.millrace.deployment.rolled_out': ({ alias, version, swap_ms: ms }) => good(`v${version} answers as ${alias}, swapped in ${ms < 1 ? 'under 1' : Math.round(ms)} ms`),
   'dev.millrace.deployment.failed': ({ alias, version, reason }) => bad(`v${version} could not be served as ${alias}: ${reason}`),
   'dev.millrace.deployment.rolled_back': ({ version, previous, reason }) => bad(`Rolled back from v${previous} to v${version}: ${reason}`),
+  'dev.millrace.deployment.stepped': ({ version, phase, step, weight, reason }) =>
+    phase === 'promoted'
+      ? good(`v${version} has taken over: ${reason}`)
+      : plain(phase === 'progressing' ? `v${version} answers ${weight} % of requests, step ${step + 1}` : `The rollout of v${version} is ${phase} at ${weight} %: ${reason}`),
   'dev.millrace.report.created': ({ window }) => plain(`Report on ${formatDay(window.start)} to ${formatDay(window.end)}`),
   'dev.millrace.drift.detected': ({ drifted, share }) => watch(`Drift: ${drifted.map(({ column }) => column).slice(0, 3).join(', ')}${drifted.length > 3 ? ` and ${drifted.length - 3} more` : ''} (${Math.round(share * 100)} % of columns)`),
   'dev.millrace.performance.degraded': ({ version, metric, value, reference }) => watch(`v${version} degraded: ${metric} ${value.toFixed(3)}, was ${reference.toFixed(3)} held out`),

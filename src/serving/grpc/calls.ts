@@ -8,6 +8,8 @@ import { deployed, describeServer, isReady, modelMetadata, modelReady } from '..
 import type { ModelRepository } from '../routing/model-repository.ts'
 import { loadModel, repositoryIndex, unloadModel } from '../routing/repository-control.ts'
 import type { Router } from '../routing/router.ts'
+import type { Assignment } from '../rollout/split.ts'
+import type { Target } from '../runtime/plane.ts'
 import type { InferRequest, InferResponse } from './messages.ts'
 import { tensorsOf, wishesOf } from './request.ts'
 import { presenter } from './response.ts'
@@ -78,15 +80,25 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
     const { request } = call
     let id = requestId(headerOf(call, 'x-request-id'))
     let model = ''
+    let assignment: Assignment | null = null
     try {
       if (options.stopping()) throw new MillraceError('UNAVAILABLE', 'serving is stopping')
       const deployment = deployed(options.router, request.model_name)
       model = deployment.name
-      const target = deployment.target(request.model_version === '' ? undefined : request.model_version)
+      const split = request.model_version === '' ? deployment.split : null
+      const header = (name: string) => headerOf(call, name)
+      let target = split?.preferred(header) ?? deployment.target(request.model_version === '' ? undefined : request.model_version)
       const present = presenter(request.raw_input_contents.length > 0)
-      const parsed = parseTensors(target.model, tensorsOf(request), wishesOf(request), present, request.id === '' ? undefined : request.id)
+      const parse = ({ model: shape }: Target) => parseTensors(shape, tensorsOf(request), wishesOf(request), present, request.id === '' ? undefined : request.id)
+      let parsed = parse(target)
       if (parsed.id !== undefined && headerOf(call, 'x-request-id') === undefined) id = parsed.id
-      const asked = { id, time: timeOfRequest(clock, headerOf(call, 'x-millrace-time')), probe: headerOf(call, 'x-millrace-probe') === 'true', caller: callerOf(headerOf(call, 'x-millrace-actor')) }
+      if (split !== null) {
+        assignment = split.assign(deployment.target(), { id, header, parsed })
+        const read = target.model
+        target = assignment.target
+        if (target.model !== read) parsed = parse(target)
+      }
+      const asked = { id, exposure: assignment?.exposure, time: timeOfRequest(clock, headerOf(call, 'x-millrace-time')), probe: headerOf(call, 'x-millrace-probe') === 'true', caller: callerOf(headerOf(call, 'x-millrace-actor')) }
       // Past its deadline, or given up by the caller.
       if (call.cancelled) throw new MillraceError('CANCELLED', 'nobody waits for this request any more')
       let answer: InferResponse
@@ -105,11 +117,14 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
       headers.set('x-millrace-model-version', by.version)
       call.sendMetadata(headers)
       callback(null, answer)
-      by.metrics.duration.observe((performance.now() - started) / 1000)
+      const seconds = (performance.now() - started) / 1000
+      by.metrics.duration.observe(seconds)
+      assignment?.meter.answered(seconds)
     } catch (error) {
       const known = toMillraceError(error)
       if (known.status >= 500 && known.code !== 'OVERLOADED') log.error({ err: error, request_id: id }, known.message)
       metrics.failed(model, known.code)
+      assignment?.meter.failed(known.code)
       callback(toStatus(known, id))
     }
   }

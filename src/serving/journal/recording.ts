@@ -48,9 +48,10 @@ function decoded(text: string): string {
 }
 
 /**
- * The members that each line of a request ends with: who called, the share that requests are sampled at, and the mark of a probe, which comes last since the monitor
- * looks for it there.
+ * The members that each line of a request ends with: the arm of a rollout that it was assigned to (`exposure` is JSON), who called, the share that requests are sampled
+ * at, and the mark of a probe, which comes last since the monitor looks for it there.
  */
-export function requestMembers({ caller, probe }: { readonly caller?: string | undefined; readonly probe: boolean }, { sample }: Recording): string {
-  return `${caller === undefined ? '' : `,"caller":${JSON.stringify(caller)}`}${sample < 1 ? `,"sample":${sample}` : ''}${probe ? ',"probe":true' : ''}`
+export function requestMembers(request: { readonly exposure?: string | undefined; readonly caller?: string | undefined; readonly probe: boolean }, { sample }: Recording): string {
+  const { exposure, caller, probe } = request
+  return `${exposure === undefined ? '' : `,"exposure":${exposure}`}${caller === undefined ? '' : `,"caller":${JSON.stringify(caller)}`}${sample < 1 ? `,"sample":${sample}` : ''}${probe ? ',"probe":true' : ''}`
 }

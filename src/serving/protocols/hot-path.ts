@@ -6,6 +6,7 @@ import { type RequestTaker, requestId } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { callerOf } from '../journal/recording.ts'
 import type { Deployment } from '../routing/deployment.ts'
+import type { Assignment } from '../rollout/split.ts'
 import type { DataPlane } from '../runtime/plane.ts'
 import type { ServingMetrics, VersionMetrics } from '../runtime/metrics.ts'
 import { BodyBudget, readBody } from './body.ts'
@@ -43,6 +44,8 @@ interface Exchange {
   whole: boolean
   /** The deployment that was meant, once it is known: a label of metrics, so never what a caller made up. */
   model: string
+  /** Where a rollout is on, and the request names no version. */
+  assignment: Assignment | null
 }
 
 const INFER = /^\/v2\/models\/([^/?]+)(?:\/versions\/([^/?]+))?\/infer$/
@@ -59,6 +62,7 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     const known = toMillraceError(error)
     if (known.status >= 500 && known.code !== 'OVERLOADED') log.error({ err: error, request_id: exchange.id }, known.message)
     metrics.failed(exchange.model, known.code)
+    exchange.assignment?.meter.failed(known.code)
     const { contentType, body } = exchange.route.protocol.refuse(known, exchange.id)
     const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-Id', exchange.id, 'X-Content-Type-Options', 'nosniff']
     if (known.status === 503 || known.status === 507) headers.push('Retry-After', '1')
@@ -73,21 +77,29 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     try {
       const deployment = deploymentOf(options, route, request.headers['x-millrace-model'])
       exchange.model = deployment.name
-      const target = deployment.target(route.version)
-      const { model } = target
-      const parsing = route.protocol.parse({ bytes, headers: request.headers }, model)
-      const parsed = parsing instanceof Promise ? await parsing : parsing
+      const split = route.version === undefined ? deployment.split : null
+      let target = split?.preferred(headerOf(request)) ?? deployment.target(route.version)
+      const body = { bytes, headers: request.headers }
+      const parsing = route.protocol.parse(body, target.model)
+      let parsed = parsing instanceof Promise ? await parsing : parsing
       if (parsed.id !== undefined && request.headers['x-request-id'] === undefined) exchange.id = parsed.id
+      if (split !== null) {
+        exchange.assignment = split.assign(deployment.target(), { id: exchange.id, header: headerOf(request), parsed })
+        const read = target.model
+        target = exchange.assignment.target
+        if (target.model !== read) parsed = await route.protocol.parse(body, target.model)
+      }
+      const exposure = exchange.assignment?.exposure
       const { id } = exchange
       const time = timeOfRequest(clock, request.headers['x-millrace-time'])
       const probe = request.headers['x-millrace-probe'] === 'true'
       const caller = callerOf(request.headers['x-millrace-actor'])
       if ('tensors' in parsed) {
         const { tensors: inputs, fetch } = parsed
-        const prediction = await plane.tensors.infer(deployment, target, { id, time, probe, caller, inputs, fetch })
+        const prediction = await plane.tensors.infer(deployment, target, { id, time, probe, caller, exposure, inputs, fetch })
         finish(exchange, parsed.present(prediction, id), prediction)
       } else {
-        const prediction = await plane.predict(deployment, target, { id, time, probe, caller, rows: parsed.rows })
+        const prediction = await plane.predict(deployment, target, { id, time, probe, caller, exposure, rows: parsed.rows })
         finish(exchange, parsed.present(prediction, id), prediction)
       }
     } catch (error) {
@@ -99,7 +111,7 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     if (request.method !== 'POST') return false
     const route = routeOf(request.url ?? '')
     if (route === undefined) return false
-    const exchange: Exchange = { request, response, route, started: performance.now(), id: requestId(request.headers['x-request-id']), model: '', whole: false }
+    const exchange: Exchange = { request, response, route, started: performance.now(), id: requestId(request.headers['x-request-id']), model: '', whole: false, assignment: null }
     try {
       admit(options, request)
       route.protocol.accept(request.headers['content-type'])
@@ -117,10 +129,12 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
   }
 }
 
-function finish({ response, id, started }: Exchange, answer: string | BinaryAnswer, { version, metrics }: { readonly version: string; readonly metrics: VersionMetrics }): void {
+function finish({ response, id, started, assignment }: Exchange, answer: string | BinaryAnswer, { version, metrics }: { readonly version: string; readonly metrics: VersionMetrics }): void {
   const headers = ['X-Request-Id', id, 'X-Millrace-Model-Version', version, 'X-Content-Type-Options', 'nosniff']
   send(response, answer, headers)
-  metrics.duration.observe((performance.now() - started) / 1000)
+  const seconds = (performance.now() - started) / 1000
+  metrics.duration.observe(seconds)
+  assignment?.meter.answered(seconds)
 }
 
 function send(response: ServerResponse, answer: string | BinaryAnswer, headers: readonly string[]): void {
@@ -182,6 +196,13 @@ function deploymentOf({ deployments, find }: HotPathOptions, route: Route, heade
 
 function namesOf(deployments: readonly Deployment[]): string {
   return deployments.map((deployment) => deployment.name).join(', ') || 'none'
+}
+
+function headerOf({ headers }: IncomingMessage): (name: string) => string | undefined {
+  return (name) => {
+    const value = headers[name]
+    return typeof value === 'string' ? value : value?.[0]
+  }
 }
 
 /** Where project time is simulated, a request says its own moment in X-Millrace-Time; else that means nothing. */

@@ -5,6 +5,7 @@ import { type AskFeatures, FeatureLookup, type LookupObserver } from '../runtime
 import type { LoadOptions } from '../runtime/model.ts'
 import type { Recording } from '../journal/recording.ts'
 import type { Served, Target } from '../runtime/plane.ts'
+import type { Split } from '../rollout/split.ts'
 import { Slot } from './slot.ts'
 
 /** One model of the configuration: the alias that answers, and those that run along. */
@@ -18,10 +19,17 @@ export class Deployment implements Served {
   readonly loading: LoadOptions
   readonly slots: readonly Slot[]
   champion: Target | null = null
+  /** What stands behind the alias that a rollout would try; null where there is none. */
+  candidate: Target | null = null
+  /** On while a rollout is: which of the two a request goes to. */
+  split: Split | null = null
   shadows: readonly Target[] = []
   waiting = 0
   shadowing = 0
   predictions = 0
+  /** That the configuration lets run along. */
+  readonly shadowAliases: readonly string[]
+  readonly #tried: string | undefined
 
   constructor(config: DeploymentConfig, ask: AskFeatures, observer: LookupObserver, recording: Recording) {
     this.name = config.model
@@ -30,7 +38,9 @@ export class Deployment implements Served {
     this.recording = recording
     this.lookup = new FeatureLookup(ask, durationMs(config.features.deadline), observer)
     this.loading = { run: config.run }
-    const aliases = new Set([config.alias, ...config.shadow])
+    this.shadowAliases = config.shadow
+    this.#tried = config.rollout?.candidate
+    const aliases = new Set([config.alias, ...config.shadow, ...(config.rollout ? [config.rollout.candidate] : [])])
     this.slots = [...aliases].map((alias) => new Slot(config.model, alias))
   }
 
@@ -42,7 +52,8 @@ export class Deployment implements Served {
   refresh(): void {
     const targets = this.slots.flatMap((slot): Target[] => (slot.live ? [{ model: slot.live, alias: slot.alias }] : []))
     this.champion = targets.find((target) => target.alias === this.alias) ?? null
-    this.shadows = targets.filter((target) => target.alias !== this.alias)
+    this.candidate = targets.find((target) => target.alias === this.#tried) ?? null
+    this.shadows = targets.filter((target) => target.alias !== this.alias && this.shadowAliases.includes(target.alias))
   }
 
   /**
@@ -51,7 +62,7 @@ export class Deployment implements Served {
    */
   target(version?: string): Target {
     if (version !== undefined) {
-      const target = [...(this.champion ? [this.champion] : []), ...this.shadows].find((one) => one.model.version === version)
+      const target = [this.champion, this.candidate, ...this.shadows].find((one) => one?.model.version === version)
       if (target) return target
       throw new MillraceError('NOT_FOUND', `version ${version} of ${this.name} is not deployed here`)
     }

@@ -1,9 +1,10 @@
 import type { Transaction } from 'kysely'
 import type { Database, Migration } from '../../platform/db/index.ts'
 import { type EventsSchema, createEventsTables } from '../../platform/events/outbox.ts'
+import { type RolloutTables, rolloutMigration } from '../rollout/tables.ts'
 
 /** What is rolled out behind each alias: enough to serve again after a restart with no other service up. */
-export interface ServingSchema extends EventsSchema {
+export interface ServingSchema extends EventsSchema, RolloutTables {
   rollouts: {
     model: string
     alias: string
@@ -51,6 +52,7 @@ export const migrations: readonly Migration[] = [
         .execute()
     },
   },
+  { name: '004-progressive-rollouts', up: rolloutMigration },
 ]
 
 export function readRollouts(db: Database<ServingSchema>): Promise<readonly RolloutRow[]> {

@@ -47,6 +47,8 @@ export interface PredictRequest {
   readonly rows: readonly Row[]
   readonly probe: boolean
   readonly caller?: string | undefined
+  /** JSON of the rollout's arm that it was assigned to, for the journal. */
+  readonly exposure?: string | undefined
 }
 
 export interface Prediction {

@@ -21,6 +21,8 @@ export interface TensorRequest {
   readonly fetch: readonly string[]
   readonly probe: boolean
   readonly caller?: string | undefined
+  /** JSON of the rollout's arm that it was assigned to, for the journal. */
+  readonly exposure?: string | undefined
 }
 
 export interface TensorPrediction {

@@ -1,0 +1,5 @@
+export { Aliases } from './aliases.ts'
+export { makeLanes } from './lanes.ts'
+export { registerRolloutMetrics } from './metrics.ts'
+export { Rollouts } from './rollouts.ts'
+export { registerRolloutRoutes } from './routes.ts'
