@@ -71,6 +71,8 @@ export interface RolloutState {
   readonly exposed: Readonly<Record<Arm, number>>
   /** Absent where no quality is asked for, or the monitor has not been asked yet. */
   readonly quality?: Comparison
+  /** Of the candidate's answers in shadow with those that were returned, since serving started; absent where it does not run in shadow. */
+  readonly agreement?: Agreement
 }
 
 export const ROLLOUT_ACTIONS = ['start', 'pause', 'resume', 'promote', 'abort'] as const

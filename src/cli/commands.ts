@@ -19,6 +19,7 @@ export const COMMANDS = {
   executions: () => import('./executions.ts'),
   track: () => import('./track.ts'),
   models: () => import('./models.ts'),
+  deploy: () => import('./deploy.ts'),
   import: () => import('./import.ts'),
   export: () => import('./export.ts'),
   gc: () => import('./gc.ts'),

@@ -1,0 +1,3 @@
+import { rolloutStories } from './stories.ts'
+
+rolloutStories(() => 'sqlite')
