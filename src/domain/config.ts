@@ -22,6 +22,8 @@ const recording = closed({
   }),
 })
 
+const duration = (byDefault: string, description: string) => Type.String({ pattern: '^[1-9]\\d*(ms|s|m)$', form: 'milliseconds, seconds or minutes, as `50ms`', default: byDefault, description })
+
 /** A model that is served: which aliases answer, which run along in shadow. */
 const deployment = closed({
   model: modelName,
@@ -135,10 +137,22 @@ export const projectConfigSchema = closed({
 
 export type ProjectConfig = Static<typeof projectConfigSchema>
 export type DeploymentConfig = Static<typeof deployment>
+/** Versions that no alias of `deployments` points at, loaded when they are asked for. */
+const onDemand = closed({
+  models: Type.Union([Type.Literal('none'), Type.Literal('deployed'), Type.Literal('registered')], {
+    default: 'deployed',
+    description: 'Of which models any version and any alias may be asked for: `none`, those in `deployments`, or every `registered` one. What may be asked for, a caller can make serving load',
+  }),
+  alias: Type.String({ minLength: 1, default: 'champion', description: 'Alias that answers for a registered model that is not in `deployments` and is asked for by name alone' }),
+  max_bytes: Type.Integer({ minimum: 1024 * 1024, default: 512 * 1024 * 1024, description: 'Memory of all loaded versions, estimated: beyond it those go that were asked for longest ago, but none that an alias of `deployments` points at' }),
+  wait: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `10s`', default: '10s', description: 'How long a request waits for its version to be loaded; then 503' }),
+})
+
 export type RecordingConfig = Static<typeof recording>
 export type MonitorConfig = Static<typeof monitor>
 export type RetrainingConfig = Static<typeof retraining>
 export type RegistryConfig = Static<typeof registry>
+  on_demand: onDemand,
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
@@ -149,3 +163,4 @@ export function durationMs(text: string): number {
   const unit = match[2] as keyof typeof UNIT_MS
   return Number(match[1]) * UNIT_MS[unit]
 }
+export type OnDemandConfig = Static<typeof onDemand>

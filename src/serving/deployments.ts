@@ -55,6 +55,15 @@ export function deploymentsOf(config: ProjectConfig, repository: ModelRepository
   return parseConfig(projectConfigSchema, JSON.stringify(all), 'model_repository', {}).deployments
 }
 
+/** A deployment of a model that the configuration does not name, with all settings by default, and nothing behind any alias. */
+export function undeclared({ project, on_demand: { alias } }: ProjectConfig, model: string, options: DeploymentsOptions): Deployment {
+  const configs = parseConfig(projectConfigSchema, JSON.stringify({ project, deployments: [{ model, alias }] }), 'on_demand', {}).deployments
+  const [made] = makeDeployments(configs, options)
+  if (!made) throw new MillraceError('INTERNAL', `there is no deployment of ${model}`)
+  made.declared = false
+  return made
+}
+
 /** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */
 export async function drain(deployments: readonly Deployment[]): Promise<void> {
   const deadline = Date.now() + DRAIN_MS

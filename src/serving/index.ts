@@ -105,7 +105,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     context.follow('serving', ['dev.millrace.model.alias.moved', 'dev.millrace.model.version.deleted', 'dev.millrace.model.deleted'], async ({ event }) => {
       const { data } = event
       if ('alias' in data) router.moved(data.model, data.alias)
-      else router.changed(data.model)
+      else if ('model' in data) router.changed(data.model)
     })
     // An MLflow server tells nobody of its moves.
     if (config.tracking?.external !== undefined) polling = setInterval(() => lookAgain(router, deployments), POLL_MS)

@@ -4,7 +4,7 @@ import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
 import { useProtocolManners } from './protocols/scope.ts'
-import { deployed, describeServer, isReady, modelMetadata, modelReady } from './protocols/v2/server.ts'
+import { describeServer, isReady, modelMetadata, modelReady } from './protocols/v2/server.ts'
 import type { ModelRepository } from './routing/model-repository.ts'
 import type { Router } from './routing/router.ts'
 import { registerRepositoryRoutes } from './routing/routes.ts'
@@ -55,6 +55,9 @@ export async function registerRoutes(http: HttpServer, { router, rollouts, repos
   http.get('/version', { schema: { tags: ['health'] } }, (_request, reply) => reply.type('text/plain').send(VERSION))
 }
 
+/** The protocol asks for 4xx of a model that is not ready (specification/protocol/inference_rest.md, Model Ready); Triton's is this. */
+const NOT_READY = 400
+
 function registerInferenceProtocol(http: HttpServer, router: Router): void {
   const tags = ['inference']
   http.get('/v2', { schema: { tags } }, describeServer)
@@ -68,9 +71,12 @@ function registerInferenceProtocol(http: HttpServer, router: Router): void {
   http.get('/v2/models/:model/versions/:version', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelMetadata(router, params.model, params.version))
   http.get('/v2/models/:model/ready', { schema: { params: schema.modelParams, tags } }, ({ params }, reply) => {
     const answer = modelReady(router, params.model)
-    return reply.status(answer.ready ? 200 : 503).send(answer)
+    return reply.status(answer.ready ? 200 : NOT_READY).send(answer)
   })
-  http.get('/v2/models/:model/versions/:version/ready', { schema: { params: schema.versionParams, tags } }, ({ params }) => modelReady(router, params.model, params.version))
+  http.get('/v2/models/:model/versions/:version/ready', { schema: { params: schema.versionParams, tags } }, ({ params }, reply) => {
+    const answer = modelReady(router, params.model, params.version)
+    return reply.status(answer.ready ? 200 : NOT_READY).send(answer)
+  })
 }
 
 /** KServe's V1 (protocol/rest/v1_endpoints.py), beside its predictions. */
@@ -78,7 +84,7 @@ function registerV1(http: HttpServer, router: Router): void {
   const tags = ['inference']
   http.get('/v1/models', { schema: { tags } }, () => ({ models: router.deployments.map((deployment) => deployment.name) }))
   http.get('/v1/models/:model', { schema: { params: schema.modelParams, tags } }, ({ params }, reply) => {
-    const ready = deployed(router, params.model).champion !== null
+    const { ready } = modelReady(router, params.model)
     return reply.status(ready ? 200 : 503).send({ name: params.model, ready })
   })
 }
@@ -95,6 +101,7 @@ async function registerPredictions(http: HttpServer, hotPath: RequestTaker): Pro
     const predictions = [
       { url: '/invocations', schema: { summary: "MLflow's scoring protocol", body: schema.invocationsBody, response: { 200: schema.invocationsAnswer } } },
       { url: '/v2/models/:model/infer', schema: { summary: 'Open Inference Protocol', params: schema.modelParams, body: schema.inferBody, response: { 200: schema.inferAnswer } } },
+      { url: '/v1/models/:model/versions/:version::predict', schema: { summary: "KServe's V1 protocol, one version", params: schema.versionParams, body: schema.predictBody, response: { 200: schema.invocationsAnswer } } },
       { url: '/v1/models/:model::predict', schema: { summary: "KServe's V1 protocol", params: schema.modelParams, body: schema.predictBody, response: { 200: schema.invocationsAnswer } } },
       {
         url: '/v2/models/:model/versions/:version/infer',

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -67,6 +67,11 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
         }
         const version = parameter('name') === model ? aliases.get(parameter('alias')) : undefined
         return version === undefined ? undefined : { model_version: { name: model, version, run_id: `run${version}`, source: 'models', creation_timestamp: registry.generation } }
+      }
+      case '/api/2.0/mlflow/model-versions/get': {
+        const version = parameter('version')
+        if (parameter('name') !== model || !existsSync(join(folder, version))) return undefined
+        return { model_version: { name: model, version, run_id: `run${version}`, source: 'models', creation_timestamp: registry.generation } }
       }
       case '/api/2.0/mlflow/model-versions/get-download-uri':
         return { artifact_uri: `mlflow-artifacts:/1/${parameter('version')}/artifacts/model` }

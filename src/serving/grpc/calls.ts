@@ -4,7 +4,7 @@ import { requestId } from '../../platform/http/index.ts'
 import { callerOf } from '../journal/recording.ts'
 import { type HotPathOptions, timeOfRequest } from '../protocols/hot-path.ts'
 import { parseTensors } from '../protocols/v2/ask.ts'
-import { deployed, describeServer, isReady, modelMetadata, modelReady } from '../protocols/v2/server.ts'
+import { describeServer, isReady, located, modelMetadata, modelReady, targetOf } from '../protocols/v2/server.ts'
 import type { ModelRepository } from '../routing/model-repository.ts'
 import { loadModel, repositoryIndex, unloadModel } from '../routing/repository-control.ts'
 import type { Router } from '../routing/router.ts'
@@ -83,11 +83,12 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
     let assignment: Assignment | null = null
     try {
       if (options.stopping()) throw new MillraceError('UNAVAILABLE', 'serving is stopping')
-      const deployment = deployed(options.router, request.model_name)
-      model = deployment.name
-      const split = request.model_version === '' ? deployment.split : null
+      const { deployment, reference } = located(options.router, request.model_name, request.model_version === '' ? undefined : request.model_version)
+      if (deployment.declared) model = deployment.name
+      const split = reference === undefined ? deployment.split : null
       const header = (name: string) => headerOf(call, name)
-      let target = split?.preferred(header) ?? deployment.target(request.model_version === '' ? undefined : request.model_version)
+      let target = split?.preferred(header) ?? (await targetOf({ deployment, reference }))
+      model = deployment.name
       const present = presenter(request.raw_input_contents.length > 0)
       const parse = ({ model: shape }: Target) => parseTensors(shape, tensorsOf(request), wishesOf(request), present, request.id === '' ? undefined : request.id)
       let parsed = parse(target)

@@ -6,6 +6,8 @@ import { type RequestTaker, requestId } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { callerOf } from '../journal/recording.ts'
 import type { Deployment } from '../routing/deployment.ts'
+import type { Located } from '../routing/locate.ts'
+import { splitVersion } from '../routing/reference.ts'
 import type { Assignment } from '../rollout/split.ts'
 import type { DataPlane } from '../runtime/plane.ts'
 import type { ServingMetrics, VersionMetrics } from '../runtime/metrics.ts'
@@ -18,7 +20,8 @@ import { v2Protocol } from './v2/index.ts'
 export interface HotPathOptions {
   readonly plane: DataPlane
   readonly deployments: readonly Deployment[]
-  readonly find: (model: string) => Deployment | undefined
+  /** Where a request goes that names a model, and perhaps a version or `@alias` of it. */
+  readonly locate: (model: string, reference: string | undefined) => Located | undefined
   readonly clock: Clock
   readonly metrics: ServingMetrics
   readonly log: Logger
@@ -49,7 +52,7 @@ interface Exchange {
 }
 
 const INFER = /^\/v2\/models\/([^/?]+)(?:\/versions\/([^/?]+))?\/infer$/
-const PREDICT = /^\/v1\/models\/([^/?]+):predict$/
+const PREDICT = /^\/v1\/models\/([^/?]+?)(?:\/versions\/([^/?]+))?:predict$/
 /** Bodies being received, all together, in multiples of the limit of one. */
 const BODIES_AT_ONCE = 8
 
@@ -75,10 +78,12 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
   const answer = async (exchange: Exchange, bytes: Buffer): Promise<void> => {
     const { request, route } = exchange
     try {
-      const deployment = deploymentOf(options, route, request.headers['x-millrace-model'])
+      const { deployment, reference } = locate(options, route, request.headers['x-millrace-model'])
+      if (deployment.declared) exchange.model = deployment.name
+      const split = reference === undefined ? deployment.split : null
+      const aimed = split?.preferred(headerOf(request)) ?? (reference === undefined ? deployment.target() : deployment.at(reference))
+      let target = aimed instanceof Promise ? await aimed : aimed
       exchange.model = deployment.name
-      const split = route.version === undefined ? deployment.split : null
-      let target = split?.preferred(headerOf(request)) ?? deployment.target(route.version)
       const body = { bytes, headers: request.headers }
       const parsing = route.protocol.parse(body, target.model)
       let parsed = parsing instanceof Promise ? await parsing : parsing
@@ -181,15 +186,15 @@ function admit(options: HotPathOptions, { headers }: IncomingMessage): void {
   if (options.stopping()) throw new MillraceError('UNAVAILABLE', 'serving is stopping')
 }
 
-function deploymentOf({ deployments, find }: HotPathOptions, route: Route, header: string | string[] | undefined): Deployment {
-  const asked = route.model ?? (typeof header === 'string' ? header : undefined)
+function locate({ deployments, locate: find }: HotPathOptions, route: Route, header: string | string[] | undefined): Located {
+  const asked = route.model === undefined ? (typeof header === 'string' ? splitVersion(header) : undefined) : { model: route.model, reference: route.version }
   if (asked !== undefined) {
-    const deployment = find(asked)
-    if (deployment) return deployment
-    throw new MillraceError('NOT_FOUND', `no model ${asked} is deployed here; deployed: ${namesOf(deployments)}`)
+    const located = find(asked.model, asked.reference)
+    if (located) return located
+    throw new MillraceError('NOT_FOUND', `no model ${asked.model} is deployed here; deployed: ${namesOf(deployments)}`)
   }
   const [only] = deployments
-  if (deployments.length === 1 && only) return only
+  if (deployments.length === 1 && only) return { deployment: only, reference: undefined }
   if (!only) throw new MillraceError('NOT_FOUND', 'no model is deployed here: add it to `deployments` in millrace.yaml')
   throw new MillraceError('BAD_REQUEST', `several models are deployed here: name one in the header X-Millrace-Model (${namesOf(deployments)})`)
 }

@@ -7,6 +7,7 @@ import type { Recording } from '../journal/recording.ts'
 import type { Served, Target } from '../runtime/plane.ts'
 import type { Split } from '../rollout/split.ts'
 import { Slot } from './slot.ts'
+import type { VersionsOnDemand } from './on-demand.ts'
 
 /** One model of the configuration: the alias that answers, and those that run along. */
 export class Deployment implements Served {
@@ -22,6 +23,10 @@ export class Deployment implements Served {
   /** What stands behind the alias that a rollout would try; null where there is none. */
   candidate: Target | null = null
   /** On while a rollout is: which of the two a request goes to. */
+  /** Whether the configuration names it. Else its name is what a caller wrote, until the registry has confirmed it. */
+  declared = true
+  /** Finds versions that no alias of the deployment points at; null where only those are served. */
+  onDemand: VersionsOnDemand | null = null
   split: Split | null = null
   shadows: readonly Target[] = []
   waiting = 0
@@ -57,15 +62,9 @@ export class Deployment implements Served {
   }
 
   /**
-   * The target that answers a request. MODEL_NOT_READY where there is none yet; MODEL_INVALID where there will be none until the alias moves; NOT_FOUND for a
-   * version that is not behind any alias.
+   * The target that answers a request that names no version. MODEL_NOT_READY where there is none yet; MODEL_INVALID where there will be none until the alias moves.
    */
-  target(version?: string): Target {
-    if (version !== undefined) {
-      const target = [this.champion, this.candidate, ...this.shadows].find((one) => one?.model.version === version)
-      if (target) return target
-      throw new MillraceError('NOT_FOUND', `version ${version} of ${this.name} is not deployed here`)
-    }
+  target(): Target {
     if (this.champion) return this.champion
     const slot = this.slot(this.alias)
     if (slot?.state === 'failed') throw new MillraceError('MODEL_INVALID', `${slot.name}: version ${slot.failedVersion} cannot be served: ${slot.reason}`)
@@ -86,4 +85,26 @@ export class Deployment implements Served {
       swapped_at: slot?.swappedAt ? new Date(slot.swappedAt).toISOString() : null,
     }
   }
+  /** What a request means that names a version, or `@` and an alias: one that an alias of the deployment points at, or one that is loaded for it. */
+  at(reference: string): Target | Promise<Target> {
+    const alias = reference.startsWith('@') ? reference.slice(1) : undefined
+    if (this.declared) {
+      if (alias === this.alias) return this.target()
+      const served = this.#served(reference)
+      if (served) return served === this.champion ? served : { ...served, chosen: true }
+    }
+    if (this.onDemand) return this.onDemand.target(this.name, reference)
+    throw new MillraceError('NOT_FOUND', alias === undefined ? `version ${reference} of ${this.name} is not deployed here` : `${this.name}@${alias} is not deployed here`)
+  }
+
+  /** Whether `at` answers at once. */
+  isReady(reference: string): boolean {
+    return (this.declared && this.#served(reference) !== undefined) || this.onDemand?.isLoaded(this.name, reference) === true
+  }
+
+  #served(reference: string): Target | undefined {
+    const served = [this.champion, this.candidate, ...this.shadows].filter((target) => target !== null)
+    return served.find(({ alias, model }) => reference === `@${alias}` || reference === model.version)
+  }
+
 }

@@ -120,7 +120,7 @@ describe('a folder of models', () => {
   test('a model is unloaded and loaded again, with what has come meanwhile', async () => {
     assert.deepEqual(await post('/v2/repository/models/pixels/unload'), { status: 200, body: {} })
     assert.equal((await infer('pixels')).status, 503)
-    assert.equal((await fetch(`${service.url}/v2/models/pixels/ready`)).status, 503)
+    assert.equal((await fetch(`${service.url}/v2/models/pixels/ready`)).status, 400)
     place('pixels', '10', 'pixels/model.onnx', 'net.onnx')
     assert.deepEqual(await post('/v2/repository/models/pixels/load'), { status: 200, body: {} })
     assert.equal((await infer('pixels')).body.model_version, '10')

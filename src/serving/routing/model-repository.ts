@@ -41,22 +41,23 @@ export class ModelRepository implements ModelRegistry, ModelStore {
     else this.#unloaded.add(model)
   }
 
-  async alias(model: string): Promise<VersionFound | null> {
-    if (this.#unloaded.has(model)) return null
+  async alias(model: string, alias: string): Promise<VersionFound | null> {
+    if (this.#unloaded.has(model) || alias !== LATEST || !this.#has(model)) return null
     const folder = this.#folderOf(model)
     const { file, versions } = readTritonConfig(folder)
     const [newest] = this.#versions(folder)
       .filter((version) => versions === undefined || versions.includes(version))
       .toSorted((a, b) => Number(b) - Number(a))
     if (newest === undefined) throw new MillraceError('MODEL_INVALID', `${model} has no version${versions ? ` among ${versions.join(', ')}` : ''}: expected ${model}/1/${file}`)
-    try {
-      // The folder of an artifact as MLflow lays it out may have its file elsewhere.
-      const { mtimeMs, size } = statSync(insideRoot(join(folder, newest), file))
-      return { version: newest, identity: `${mtimeMs} ${size}` }
-    } catch (error) {
-      if (errnoCode(error) !== 'ENOENT') throw error
-      return { version: newest, identity: String(statSync(join(folder, newest)).mtimeMs) }
-    }
+    return describe(folder, newest, file)
+  }
+
+  async version(model: string, version: string): Promise<VersionFound | null> {
+    if (this.#unloaded.has(model) || !this.#has(model)) return null
+    const folder = this.#folderOf(model)
+    const { file, versions } = readTritonConfig(folder)
+    const served = this.#versions(folder).includes(version) && (versions === undefined || versions.includes(version))
+    return served ? describe(folder, version, file) : null
   }
 
   download(): Promise<void> {
@@ -83,6 +84,10 @@ export class ModelRepository implements ModelRegistry, ModelStore {
     return { file, ...(maxBatchSize === undefined ? {} : { maxBatchSize }) }
   }
 
+  #has(model: string): boolean {
+    return statSync(this.#folderOf(model), { throwIfNoEntry: false })?.isDirectory() === true
+  }
+
   #versions(folder: string): readonly string[] {
     try {
       return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() && /^[1-9]\d{0,15}$/.test(entry.name) ? [entry.name] : []))
@@ -94,5 +99,16 @@ export class ModelRepository implements ModelRegistry, ModelStore {
 
   #folderOf(model: string): string {
     return insideRoot(this.#folder, model)
+  }
+}
+
+function describe(folder: string, version: string, file: string): VersionFound {
+  try {
+    // The folder of an artifact as MLflow lays it out may have its file elsewhere.
+    const { mtimeMs, size } = statSync(insideRoot(join(folder, version), file))
+    return { version, identity: `${mtimeMs} ${size}` }
+  } catch (error) {
+    if (errnoCode(error) !== 'ENOENT') throw error
+    return { version, identity: String(statSync(join(folder, version)).mtimeMs) }
   }
 }

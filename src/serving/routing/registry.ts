@@ -22,11 +22,13 @@ export interface VersionFound {
 export interface ModelRegistry {
   /** The version behind the alias, null where there is no such alias or model. */
   alias(model: string, alias: string): Promise<VersionFound | null>
+  /** The version of that number, null where there is no such version or model. */
+  version(model: string, version: string): Promise<VersionFound | null>
   /** Writes the version's files below `folder`, which exists. It may take as long as it takes, while bytes keep coming: TIMEOUT where they do not, MODEL_INVALID where they are not the files that were registered. */
   download(model: string, version: string, folder: string, stop: AbortSignal): Promise<void>
 }
 
-const aliasAnswer = Compile(
+const versionAnswer = Compile(
   Type.Object({
     model_version: Type.Object({
       version: Type.Union([Type.String(), Type.Number()]),
@@ -52,17 +54,8 @@ const SILENCE_MS = 60_000
 
 export function registryAt(transport: Transport, silenceMs = SILENCE_MS): ModelRegistry {
   return {
-    alias: async (model, alias) => {
-      try {
-        const answer: unknown = await transport.json('GET', `${API}/registered-models/alias`, { query: { name: model, alias } })
-        if (!aliasAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no model version for ${model}@${alias}`)
-        const { version, run_id, source, creation_timestamp } = answer.model_version
-        return { version: String(version), identity: [run_id ?? '', source ?? '', creation_timestamp ?? ''].join(' ') }
-      } catch (error) {
-        if (error instanceof ApiError && isAbsent(error)) return null
-        throw error
-      }
-    },
+    alias: (model, alias) => find(transport, `${API}/registered-models/alias`, { name: model, alias }, `${model}@${alias}`),
+    version: (model, version) => find(transport, `${API}/model-versions/get`, { name: model, version }, `${model} version ${version}`),
     download: async (model, version, folder, stop) => {
       const answer: unknown = await transport.json('GET', `${API}/model-versions/get-download-uri`, { query: { name: model, version } })
       if (!uriAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no location for ${model} version ${version}`)
@@ -77,6 +70,18 @@ export function registryAt(transport: Transport, silenceMs = SILENCE_MS): ModelR
         throw new MillraceError('MODEL_INVALID', `${file} of ${model} version ${version} is not what was registered: its SHA-256 is ${found}, and ${expected} in the manifest`)
       }
     },
+  }
+}
+
+async function find(transport: Transport, path: string, query: Readonly<Record<string, string>>, what: string): Promise<VersionFound | null> {
+  try {
+    const answer: unknown = await transport.json('GET', path, { query })
+    if (!versionAnswer.Check(answer)) throw new MillraceError('UPSTREAM_FAILED', `tracking gave no model version for ${what}`)
+    const { version, run_id, source, creation_timestamp } = answer.model_version
+    return { version: String(version), identity: [run_id ?? '', source ?? '', creation_timestamp ?? ''].join(' ') }
+  } catch (error) {
+    if (error instanceof ApiError && isAbsent(error)) return null
+    throw error
   }
 }
 

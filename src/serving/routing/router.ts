@@ -7,19 +7,22 @@ import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { EventsSchema, Outbox } from '../../platform/events/outbox.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { Transaction } from 'kysely'
-import { ApiError } from '../../../sdk/http.ts'
-import { LoadedModel } from '../runtime/model.ts'
+import type { LoadedModel } from '../runtime/model.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
 import type { Deployment } from './deployment.ts'
+import { isFinal } from './final.ts'
+import type { Located } from './locate.ts'
 import type { ModelStore } from './model-cache.ts'
 import type { ModelRegistry, VersionFound } from './registry.ts'
 import type { Slot } from './slot.ts'
 import { type ServingSchema, readRollouts, writeRollout } from './store.ts'
+import type { Versions } from './versions.ts'
 
 export interface RouterOptions {
   readonly deployments: readonly Deployment[]
   readonly registry: ModelRegistry
   readonly cache: ModelStore
+  readonly versions: Versions
   readonly db: Database<ServingSchema>
   readonly outbox: Outbox
   readonly clock: Clock
@@ -57,6 +60,16 @@ export class Router {
     return this.#deployments.get(model)
   }
 
+  /** Where a request goes that names a model, as `NAME` or `NAME@alias`, and perhaps a version or `@alias` of it. */
+  locate(model: string, reference?: string): Located | undefined {
+    return this.#options.versions.locator.locate(model, reference)
+  }
+
+  /** The versions in memory. */
+  get versions(): Versions {
+    return this.#options.versions
+  }
+
   /** Serves what it served before, from this machine alone; then asks tracking, for as long as that takes. */
   async start(): Promise<void> {
     for (const row of await readRollouts(this.#options.db)) {
@@ -73,6 +86,13 @@ export class Router {
   moved(model: string, alias: string): void {
     const slot = this.find(model)?.slot(alias)
     if (slot) this.#check(slot)
+    this.versions.onDemand?.changed(model, alias)
+  }
+
+  /** The model, or a version of it, was deleted. */
+  changed(model: string): void {
+    for (const slot of this.find(model)?.slots ?? []) this.#check(slot)
+    this.versions.onDemand?.changed(model)
   }
 
   /** Looks where the model's aliases point, and resolves when serving is there or cannot be. */
@@ -98,14 +118,14 @@ export class Router {
     this.#stop.abort()
     const slots = this.deployments.flatMap((deployment) => deployment.slots)
     await Promise.all(slots.map((slot) => slot.running))
-    for (const model of new Set(slots.map((slot) => slot.live))) model?.retire()
+    this.versions.loaded.stop()
   }
 
   async #restore(slot: Slot, found: VersionFound, swappedAt: number | null): Promise<void> {
     try {
-      const folder = this.#options.cache.find(slot.model, found)
-      if (folder === null) return
-      slot.live = await this.#load(slot.model, found.version, folder)
+      const model = await this.versions.loaded.restore(slot.model, found)
+      if (model === null) return
+      slot.live = model
       slot.found = found
       await this.#options.spread?.(slot, found)
       slot.state = 'ready'
@@ -175,7 +195,7 @@ export class Router {
     if (slot.live === null && slot.failedVersion !== found.version) slot.state = 'loading'
     let model: LoadedModel
     try {
-      model = await this.#loadShared(slot, found)
+      model = await this.versions.loaded.load(slot.model, found, { room: false })
       await this.#spread(slot, found, model)
     } catch (error) {
       if (!isFinal(error)) throw error
@@ -251,14 +271,6 @@ export class Router {
     })
   }
 
-  /** A version that another alias of the model has in memory is shared with it. */
-  async #loadShared(slot: Slot, found: VersionFound): Promise<LoadedModel> {
-    const sibling = this.find(slot.model)?.slots.find((other) => other.live !== null && other.found !== null && sameVersion(other.found, found))
-    if (sibling?.live) return sibling.live
-    const folder = await this.#options.cache.ensure(slot.model, found, this.#stop.signal)
-    return this.#load(slot.model, found.version, folder)
-  }
-
   async #spread(slot: Slot, found: VersionFound, model: LoadedModel): Promise<void> {
     try {
       await this.#options.spread?.(slot, found)
@@ -268,19 +280,13 @@ export class Router {
     }
   }
 
-  async #load(model: string, version: string, folder: string): Promise<LoadedModel> {
-    const started = performance.now()
-    const loaded = await LoadedModel.load(model, version, folder, { ...this.find(model)?.loading, ...this.#options.cache.loadOptions(model) })
-    this.#options.metrics.loaded(model, version, (performance.now() - started) / 1000)
-    return loaded
-  }
-
+  /** Nobody but aliases keeps it. */
   #release(old: LoadedModel | null): void {
-    if (old && !this.deployments.some((deployment) => deployment.slots.some((slot) => slot.live === old))) old.retire()
+    if (old) this.versions.loaded.drop(old)
   }
 
   #prune(model: string): void {
-    const inUse = new Set((this.find(model)?.slots ?? []).flatMap((slot) => (slot.live ? [slot.live.version] : [])))
+    const inUse = this.versions.loaded.inUse(model)
     this.#options.cache.prune(model, inUse)
   }
 }
@@ -288,14 +294,6 @@ export class Router {
 function sameVersion(a: VersionFound, b: VersionFound): boolean {
   return a.version === b.version && a.identity === b.identity
 }
-
-/** What will not be better in a moment: the model itself, or an answer of tracking that blames the question. */
-function isFinal(error: unknown): boolean {
-  if (error instanceof ApiError) return error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429
-  return error instanceof MillraceError && FINAL.has(error.code)
-}
-
-const FINAL: ReadonlySet<string> = new Set(['MODEL_INVALID', 'FEATURES_INVALID', 'INPUT_INVALID', 'PREDICTION_FAILED', 'PATH_OUTSIDE_ROOT'])
 
 /** Kysely's types are invariant in the schema, though a transaction that knows more tables can do all that one knowing fewer can. */
 function eventsTransaction(trx: Transaction<ServingSchema>): Transaction<EventsSchema> {

@@ -14,6 +14,9 @@ export interface LoadOptions {
   readonly run?: RunPlace
 }
 
+/** Between the choice of a version for a request and its `acquire`: much less than this. */
+const GRACE_MS = 200
+
 /**
  * A model version in memory: its session, and how it may be asked: by rows, by tensors, or both. A model with feature engineering takes rows alone, since its
  * tensors hold what only Millrace computes. Used until `retire`, released when nobody uses it any more.
@@ -31,6 +34,7 @@ export class LoadedModel {
   readonly #session: ModelSession
   #users = 0
   #retired = false
+  #released = false
 
   private constructor(name: string, version: string, session: ModelSession, rows: RowModel | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
     this.name = name
@@ -84,14 +88,22 @@ export class LoadedModel {
 
   release(): void {
     this.#users--
-    if (this.#retired && this.#users === 0) void this.#session.release()
+    this.#end()
   }
 
-  /** No new request will use it: the session goes when the last one has ended. */
+  /** No new request will use it: the session goes when the last one has ended, those included that have chosen it and not yet acquired it. */
   retire(): void {
     if (this.#retired) return
-    this.#retired = true
-    if (this.#users === 0) void this.#session.release()
+    setTimeout(() => {
+      this.#retired = true
+      this.#end()
+    }, GRACE_MS).unref()
+  }
+
+  #end(): void {
+    if (!this.#retired || this.#users > 0 || this.#released) return
+    this.#released = true
+    void this.#session.release()
   }
 }
 

@@ -24,7 +24,19 @@ export interface Target {
   readonly alias: string
 }
 
+  /** `versions/V` where the version was asked for by its number. */
 /** What a request meets: where its model's aliases point now, and the deployment's limits. */
+  /** The request named it: it stands for itself, and nothing runs along. */
+  readonly chosen?: boolean
+}
+
+export interface Limits {
+  readonly maxRows: number
+  /** Of requests that wait: how many, their bytes, and how long one may have to. */
+  readonly maxQueue: number
+  readonly maxQueueBytes: number
+  readonly maxWaitMs: number
+  readonly maxBatchRows: number
 export interface Served {
   readonly name: string
   readonly champion: Target | null
@@ -130,7 +142,7 @@ export class DataPlane {
       if (problems.length > 0) throw refuseRow(problems, i)
     }
     // Read now: an alias that moves meanwhile concerns the next request.
-    const { shadows } = served
+    const shadows = target.chosen ? NO_TARGETS : served.shadows
     model.acquire()
     served.waiting++
     for (const shadow of shadows) shadow.model.acquire()
@@ -233,7 +245,7 @@ export class DataPlane {
       metrics,
       writers: { champion: new Map(), shadow: new Map() },
       batcher: new Batcher<PlaneJob>({
-        maxRows: Math.min(maxRows, byRows.batch),
+        maxRows: Math.min(maxBatchRows, byRows.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return byRows.run(slices, rows)
@@ -258,6 +270,7 @@ export class DataPlane {
         const missing = job.missing[row] ?? NONE
         const score = scores[row]!
         lines.add(
+        queued: (seconds) => metrics.queue.observe(seconds),
           whole
             ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, members)
             : writer.brief(id, row, time, missing, score, members),

@@ -75,7 +75,7 @@ export class TensorPlane {
     if (rows > served.limits.maxRows) throw new MillraceError('BODY_TOO_LARGE', `the request has ${rows} rows; ${served.name} takes ${served.limits.maxRows} at most`)
     if (served.waiting >= served.limits.maxQueue) throw new MillraceError('OVERLOADED', `${served.waiting} requests are waiting for ${served.name}; try again`)
     check(model, request)
-    const shadows = served.shadows.filter((shadow) => shadow.alias !== target.alias)
+    const shadows = (target.chosen ? [] : served.shadows).filter((shadow) => shadow.alias !== target.alias)
     for (const one of [target, ...shadows]) one.model.acquire()
     served.waiting++
     try {
@@ -123,7 +123,7 @@ export class TensorPlane {
     const made: Compiled = {
       metrics,
       batcher: new Batcher<TensorJob>({
-        maxRows: Math.min(maxRows, model.batch),
+        maxRows: Math.min(maxBatchRows, model.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return runBatch(model, slices)
@@ -147,6 +147,7 @@ export class TensorPlane {
       const inputs = role === 'champion' && isSampled(id, recording.sample) ? { inputs: request.inputs } : {}
       this.#lines.add(tensorLine({ id, model: model.name, version: model.version, alias, role, time, ...inputs, outputs: assembled(job), mask: recording.mask, members: requestMembers(request, recording) }))
       if (role === 'champion') job.served.predictions += rowsOf(request)
+        queued: (seconds) => metrics.queue.observe(seconds),
     }
     if (this.#lines.length === 0) return undefined
     const journal = this.#writerFor(slices[0]?.job.served.recording)

@@ -1,0 +1,191 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { MillraceError } from '../../platform/errors/index.ts'
+import { type LoadOptions, LoadedModel } from '../runtime/model.ts'
+import type { CacheMetrics } from './cache-metrics.ts'
+import type { ModelStore } from './model-cache.ts'
+import type { VersionFound } from './registry.ts'
+
+export interface LoadedModelsOptions {
+  readonly store: ModelStore
+  readonly maxBytes: number
+  /** Whether an alias of a deployment points at it: then it stays, whatever memory it takes. */
+  readonly pinned: (model: LoadedModel) => boolean
+  readonly settings: (model: string) => LoadOptions
+  readonly metrics: CacheMetrics
+  /** Aborted by `stop`. */
+  readonly stop: AbortController
+}
+
+interface Entry {
+  readonly model: LoadedModel
+  readonly identity: string
+  readonly bytes: number
+}
+
+/** ONNX Runtime holds the weights as the file has them and again as its kernels want them; the rest is for the session itself. */
+const COPIES = 2
+const SESSION_BYTES = 1024 * 1024
+/** The heap of a thread and what Node and ONNX Runtime keep for it. */
+const THREAD_BYTES = 24 * 1024 * 1024
+/** Versions loaded at a time for requests that ask for them; those of aliases do not wait. */
+const LOADS_AT_ONCE = 2
+const LOADS_WAITING = 64
+
+/**
+ * The versions in memory, each loaded once however many ask for it, least recently asked for first. Those that no alias of a deployment points at share what is left of
+ * `maxBytes`, and go when others need it, but not while a request runs on them.
+ */
+export class LoadedModels {
+  readonly #options: LoadedModelsOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #loading = new Map<string, Promise<LoadedModel>>()
+  readonly #turns: (() => void)[] = []
+  #loads = 0
+  #reserved = 0
+
+  constructor(options: LoadedModelsOptions) {
+    this.#options = options
+  }
+
+  get bytes(): number {
+    let bytes = this.#reserved
+    for (const entry of this.#entries.values()) bytes += entry.bytes
+    return bytes
+  }
+
+  /** What is in memory, least recently asked for first. */
+  get models(): readonly LoadedModel[] {
+    return [...this.#entries.values()].map(({ model }) => model)
+  }
+
+  /** What is being loaded. */
+  get loading(): readonly { readonly model: string; readonly version: string }[] {
+    return [...this.#loading.keys()].map((key) => {
+      const [model = '', version = ''] = key.split('\n')
+      return { model, version }
+    })
+  }
+
+  get(model: string, { version, identity }: VersionFound): LoadedModel | undefined {
+    const key = `${model}\n${version}`
+    const entry = this.#entries.get(key)
+    if (entry?.identity !== identity) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, entry)
+    return entry.model
+  }
+
+  /**
+   * The version, from memory or loaded. With `room`, only where it fits beside the others: OVERLOADED where those that could go are busy or too many loads wait,
+   * MODEL_INVALID where it never will.
+   */
+  load(model: string, found: VersionFound, { room }: { readonly room: boolean }): Promise<LoadedModel> {
+    const known = this.get(model, found)
+    if (known) return Promise.resolve(known)
+    const key = `${model}\n${found.version}\n${found.identity}`
+    const loading = this.#loading.get(key)
+    if (loading) return loading
+    const made = (room ? this.#inTurn(() => this.#load(model, found, true)) : this.#load(model, found, false)).finally(() => this.#loading.delete(key))
+    this.#loading.set(key, made)
+    return made
+  }
+
+  /** The version on this machine's disk, loaded; null where it is not there. */
+  async restore(model: string, found: VersionFound): Promise<LoadedModel | null> {
+    return this.#options.store.find(model, found) === null ? null : this.load(model, found, { room: false })
+  }
+
+  /** Nobody needs it any more, unless an alias still points at it. */
+  drop(model: LoadedModel): void {
+    if (this.#options.pinned(model)) return
+    for (const [key, entry] of this.#entries) if (entry.model === model) this.#entries.delete(key)
+    this.#options.metrics.forget(model.name, model.version)
+    model.retire()
+  }
+
+  /** Versions of the model that are needed on disk. */
+  inUse(model: string): ReadonlySet<string> {
+    return new Set([...this.models.filter(({ name }) => name === model), ...this.loading.filter((one) => one.model === model)].map(({ version }) => version))
+  }
+
+  /** Nothing is loaded any more, and what is in memory goes. */
+  stop(): void {
+    this.#options.stop.abort()
+    for (const { model } of this.#entries.values()) model.retire()
+    this.#entries.clear()
+  }
+
+  async #inTurn(load: () => Promise<LoadedModel>): Promise<LoadedModel> {
+    if (this.#turns.length >= LOADS_WAITING) throw new MillraceError('OVERLOADED', `${this.#turns.length} versions are waiting to be loaded; try again`)
+    if (this.#loads >= LOADS_AT_ONCE) await new Promise<void>((resolve) => this.#turns.push(resolve))
+    else this.#loads++
+    try {
+      return await load()
+    } finally {
+      const next = this.#turns.shift()
+      if (next) next()
+      else this.#loads--
+    }
+  }
+
+  async #load(name: string, found: VersionFound, room: boolean): Promise<LoadedModel> {
+    const { store, metrics, settings, stop } = this.#options
+    const started = performance.now()
+    try {
+      const folder = await store.ensure(name, found, stop.signal)
+      const estimate = COPIES * sizeOf(folder) + SESSION_BYTES
+      if (room) this.#makeRoom(name, found.version, estimate)
+      this.#reserved += estimate
+      const alone = this.#loading.size <= 1
+      const before = process.memoryUsage.rss()
+      try {
+        const model = await LoadedModel.load(name, found.version, folder, { ...settings(name), ...store.loadOptions(name) })
+        const measured = alone ? process.memoryUsage.rss() - before : 0
+        // Other work of the process moves its memory, too: a measurement counts only within reason.
+        this.#keep(model, found, Math.min(Math.max(estimate, measured), 4 * estimate) + (model.place === 'thread' ? THREAD_BYTES : 0))
+        metrics.loaded(name, found.version, (performance.now() - started) / 1000)
+        return model
+      } finally {
+        this.#reserved -= estimate
+      }
+    } catch (error) {
+      if (!stop.signal.aborted) metrics.failedToLoad((performance.now() - started) / 1000)
+      throw error
+    }
+  }
+
+  #keep(model: LoadedModel, { version, identity }: VersionFound, bytes: number): void {
+    const key = `${model.name}\n${version}`
+    const other = this.#entries.get(key)
+    this.#entries.delete(key)
+    this.#entries.set(key, { model, identity, bytes })
+    // Of the same number, but another: the model was deleted and made again.
+    if (other && !this.#options.pinned(other.model)) other.model.retire()
+  }
+
+  #makeRoom(name: string, version: string, needed: number): void {
+    const { maxBytes, pinned, metrics } = this.#options
+    const what = `${name} version ${version} takes about ${mebibytes(needed)} MiB`
+    const staying = [...this.#entries.values()].reduce((sum, entry) => sum + (pinned(entry.model) ? entry.bytes : 0), 0)
+    if (staying + needed > maxBytes) {
+      throw new MillraceError('MODEL_INVALID', `${what}, and ${mebibytes(staying)} of ${mebibytes(maxBytes)} MiB are taken by what is deployed; raise on_demand.max_bytes, or deploy it`)
+    }
+    for (const { model } of this.#entries.values()) {
+      if (this.bytes + needed <= maxBytes) return
+      if (model.users > 0 || pinned(model)) continue
+      metrics.evicted()
+      this.drop(model)
+    }
+    if (this.bytes + needed > maxBytes) throw new MillraceError('OVERLOADED', `${what}, and the other versions are busy; try again`)
+  }
+}
+
+/** Bytes of all files below the folder. */
+function sizeOf(folder: string): number {
+  return readdirSync(folder, { withFileTypes: true, recursive: true }).reduce((sum, entry) => sum + (entry.isFile() ? statSync(join(entry.parentPath, entry.name)).size : 0), 0)
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / 1024 / 1024)
+}

@@ -1,0 +1,55 @@
+import { type OnDemandConfig, durationMs } from '../../domain/config.ts'
+import type { Logger } from '../../platform/log/index.ts'
+import type { Registry } from '../../platform/metrics/index.ts'
+import type { ServingMetrics } from '../runtime/metrics.ts'
+import { CacheMetrics } from './cache-metrics.ts'
+import type { Deployment } from './deployment.ts'
+import { LoadedModels } from './loaded-models.ts'
+import { Locator } from './locate.ts'
+import type { ModelStore } from './model-cache.ts'
+import { OnDemand } from './on-demand.ts'
+import type { ModelRegistry } from './registry.ts'
+
+export interface VersionsOptions {
+  readonly deployments: readonly Deployment[]
+  /** A deployment, with nothing behind any alias, of a model that the configuration does not name. */
+  readonly makeUndeclared: (model: string) => Deployment
+  readonly config: OnDemandConfig
+  readonly registry: ModelRegistry
+  readonly store: ModelStore
+  readonly lookAgainMs: number
+  readonly prometheus: Registry
+  readonly metrics: ServingMetrics
+  readonly log: Logger
+}
+
+/** The versions in memory, and how requests reach those that no alias of a deployment points at. */
+export interface Versions {
+  readonly loaded: LoadedModels
+  /** null where only deployments are served. */
+  readonly onDemand: OnDemand | null
+  readonly locator: Locator
+}
+
+export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log }: VersionsOptions): Versions {
+  const stop = new AbortController()
+  const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length })
+  const loaded = new LoadedModels({
+    store,
+    maxBytes: config.max_bytes,
+    pinned: (model) => deployments.some(({ slots }) => slots.some((slot) => slot.live === model)),
+    settings: (model) => deployments.find(({ name }) => name === model)?.loading ?? {},
+    metrics: cacheMetrics,
+    stop,
+  })
+  if (config.models === 'none') return { loaded, onDemand: null, locator: new Locator(deployments) }
+  const onDemand = new OnDemand({ registry, loaded, metrics: cacheMetrics, log, waitMs: durationMs(config.wait), lookAgainMs })
+  for (const deployment of deployments) deployment.onDemand = onDemand
+  if (config.models === 'deployed') return { loaded, onDemand, locator: new Locator(deployments) }
+  const make = (model: string): Deployment => {
+    const made = makeUndeclared(model)
+    made.onDemand = onDemand
+    return made
+  }
+  return { loaded, onDemand, locator: new Locator(deployments, { alias: config.alias, make }) }
+}
