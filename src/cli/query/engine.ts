@@ -50,12 +50,12 @@ export class QueryEngine {
     })
   }
 
-  static async #make({ journal, lake }: QueryFiles, fill: (connection: DuckDBConnection) => Promise<void>): Promise<QueryEngine> {
-    const instance = await Instance.open({ ...LIMITS, confinedTo: [...journal, ...lake] })
+  static async #make({ journal, packed, lake }: QueryFiles, fill: (connection: DuckDBConnection) => Promise<void>): Promise<QueryEngine> {
+    const instance = await Instance.open({ ...LIMITS, confinedTo: [...journal, ...packed, ...lake] })
     const connection = await instance.connect()
     const engine = new QueryEngine(instance, connection)
     try {
-      await connection.run(predictionsView(journal))
+      await connection.run(predictionsView({ journal, packed }))
       await fill(connection)
       return engine
     } catch (error) {

@@ -2,20 +2,25 @@ import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import { serviceFolder } from '../../platform/config/index.ts'
 import { literal } from '../../platform/duckdb/sql.ts'
+import { journalFiles } from '../../serving/journal/parquet/packed.ts'
 import type { Project } from '../project.ts'
 
 /** The files of a project that a query may read. */
 export interface QueryFiles {
-  /** Segments of serving's journal, oldest first. */
+  /** Segments of serving's journal that are not packed, oldest first. */
   readonly journal: readonly string[]
+  /** Parquet files of those that are. */
+  readonly packed: readonly string[]
   /** The monitor's Parquet files, one a model and day. */
   readonly lake: readonly string[]
 }
 
 export function queryFiles({ config, folder }: Project): QueryFiles {
   const find = (root: string, pattern: string): string[] => (existsSync(root) ? globSync(pattern, { cwd: root }).sort().map((name) => join(root, name)) : [])
+  const { parts, segments } = journalFiles(join(serviceFolder(config, folder, 'serving'), 'journal'))
   return {
-    journal: find(join(serviceFolder(config, folder, 'serving'), 'journal'), '*.ndjson'),
+    journal: segments,
+    packed: parts,
     lake: find(join(serviceFolder(config, folder, 'monitor'), 'inference'), 'model=*/date=*.parquet'),
   }
 }
@@ -34,20 +39,32 @@ const JOURNAL_COLUMNS = {
   inputs: 'MAP(VARCHAR, VARCHAR)',
   left_out: 'INTEGER',
   features: 'MAP(VARCHAR, VARCHAR)',
+  masked: 'VARCHAR[]',
   tensors: 'JSON',
+  caller: 'VARCHAR',
+  sample: 'DOUBLE',
   probe: 'BOOLEAN',
   crc: 'VARCHAR',
 }
 
-/** Every line of the journal. What is no whole line, such as one that serving is just writing, is passed over. */
-export function predictionsView(files: readonly string[]): string {
+/** Every line of the journal, once. What is no whole line, such as one that serving is just writing, is passed over. */
+export function predictionsView({ journal: files, packed }: Pick<QueryFiles, 'journal' | 'packed'>): string {
   const columns = Object.entries(JOURNAL_COLUMNS).map(([name, type]) => `"${name}": ${literal(type)}`).join(', ')
   const source =
     files.length === 0
       ? `(select ${Object.entries(JOURNAL_COLUMNS).map(([name, type]) => `null::${type} as "${name}"`).join(', ')} limit 0)`
       : `read_json([${files.map(literal).join(', ')}], format = 'newline_delimited', ignore_errors = true, columns = {${columns}})`
-  return `create view predictions as select id, "row", model, version, alias, role, epoch_ms("time") as "time", score, missing, inputs, left_out, features, tensors, coalesce(probe, false) as probe
-    from ${source} where id is not null and crc is not null`
+  const names = Object.keys(JOURNAL_COLUMNS).filter((name) => name !== 'crc')
+  const tail = `select ${names.map((name) => `"${name}"`).join(', ')} from ${source} where id is not null and crc is not null`
+  const all = packed.length === 0 ? tail : `${packedRows(names, packed)} union all ${tail}`
+  const shown = names.map((name) => (name === 'time' ? 'epoch_ms("time") as "time"' : name === 'probe' ? 'coalesce(probe, false) as probe' : `"${name}"`))
+  return `create view predictions as select ${shown.join(', ')} from (${all})`
+}
+
+/** Inputs and features are the text of the line's JSON there. */
+function packedRows(names: readonly string[], files: readonly string[]): string {
+  const columns = names.map((name) => (name === 'inputs' || name === 'features' ? `"${name}"::JSON::MAP(VARCHAR, VARCHAR) as "${name}"` : name === 'tensors' ? 'tensors::JSON as tensors' : `"${name}"`))
+  return `select ${columns.join(', ')} from read_parquet([${files.map(literal).join(', ')}], union_by_name = true, hive_partitioning = false)`
 }
 
 /** The answers that have their label by now. Of a request that was sent again under its id the earliest line counts, as it does for the monitor. */

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -26,6 +26,12 @@ export interface JournalPage {
   /** Where they begin; `after` unless that lay in a part that was deleted. */
   readonly next: number
   readonly head: number
+}
+
+export interface ClosedSegment {
+  readonly start: number
+  readonly end: number
+  readonly file: string
 }
 
 interface Segment {
@@ -147,6 +153,31 @@ export class Journal implements JournalWriter {
   async waitBeyond(after: number, waitMs: number, stop?: AbortSignal): Promise<void> {
     const signal = stop === undefined ? AbortSignal.timeout(waitMs) : AbortSignal.any([stop, AbortSignal.timeout(waitMs)])
     while (this.#head <= after && !signal.aborted) await once(this.#bell, 'appended', { signal }).catch(() => undefined)
+  }
+
+  /** Segments that nothing is appended to any more, oldest first. */
+  get closed(): readonly ClosedSegment[] {
+    return this.#segments.slice(0, -1).map(({ start, file }, i) => ({ start, file, end: this.#segments[i + 1]?.start ?? this.#head }))
+  }
+
+  /** Closes the segment that is written, so that it can be packed; not one that is empty. */
+  rotate(): void {
+    try {
+      if (this.#dirty) this.#undo()
+      if (this.#head > this.#current().start) this.#rotate()
+    } catch (error) {
+      throw asJournalError(error)
+    }
+  }
+
+  /** Deletes the segments that end at offset `end` or before it. They cannot be read any more. */
+  drop(end: number): void {
+    const gone = this.closed.filter((segment) => segment.end <= end)
+    for (const { file } of gone) {
+      rmSync(file, { force: true })
+      this.#segments.shift()
+    }
+    if (gone.length > 0) syncFolder(this.#options.folder)
   }
 
   close(): void {

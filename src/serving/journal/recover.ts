@@ -30,7 +30,19 @@ export function recoverSegment(file: string): Recovery {
   }
 }
 
-function scan(fd: number): { length: number; size: number; damaged: boolean } {
+/** The lines of a segment; null where one of them is broken. */
+export function countLines(file: string): number | null {
+  const fd = openSync(file, 'r')
+  try {
+    const { length, size, lines } = scan(fd)
+    return length === size ? lines : null
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function scan(fd: number): { length: number; size: number; lines: number; damaged: boolean } {
+  let lines = 0
   let pending: Buffer = Buffer.alloc(0)
   let size = 0
   let length = 0
@@ -39,7 +51,7 @@ function scan(fd: number): { length: number; size: number; damaged: boolean } {
   const chunk = Buffer.allocUnsafe(CHUNK)
   for (;;) {
     const read = readSync(fd, chunk, 0, CHUNK, size)
-    if (read === 0) return { length, size, damaged }
+    if (read === 0) return { length, size, lines, damaged }
     size += read
     const bytes = Buffer.concat([pending, chunk.subarray(0, read)])
     let start = 0
@@ -47,7 +59,10 @@ function scan(fd: number): { length: number; size: number; damaged: boolean } {
       const whole = isWholeLine(bytes.subarray(start, end))
       if (!whole) broken = true
       else if (broken) damaged = true
-      else length += end - start
+      else {
+        length += end - start
+        lines++
+      }
       start = end
     }
     pending = bytes.subarray(start)
