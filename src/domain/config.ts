@@ -22,8 +22,6 @@ const recording = closed({
   }),
 })
 
-const duration = (byDefault: string, description: string) => Type.String({ pattern: '^[1-9]\\d*(ms|s|m)$', form: 'milliseconds, seconds or minutes, as `50ms`', default: byDefault, description })
-
 /** A model that is served: which aliases answer, which run along in shadow. */
 const deployment = closed({
   model: modelName,
@@ -122,21 +120,6 @@ const webhooks = closed({
   allow_private: Type.Boolean({ default: false, description: 'Loopback, private and link-local addresses too: receivers in the same network' }),
 })
 
-/** millrace.yaml, whole. */
-export const projectConfigSchema = closed({
-  ...basePropertiesSchema,
-  deployments: Type.Array(deployment, { default: [] }),
-  model_repository: Type.Optional(
-    Type.String({ minLength: 1, description: "A folder of models in Triton's layout (NAME/VERSION/model.onnx), relative to the project, which serving serves instead of the registry's; all of them, unless `deployments` names some" }),
-  ),
-  monitors: Type.Array(monitor, { default: [] }),
-  retraining: Type.Array(retraining, { default: [] }),
-  webhooks,
-  registry,
-})
-
-export type ProjectConfig = Static<typeof projectConfigSchema>
-export type DeploymentConfig = Static<typeof deployment>
 /** Versions that no alias of `deployments` points at, loaded when they are asked for. */
 const onDemand = closed({
   models: Type.Union([Type.Literal('none'), Type.Literal('deployed'), Type.Literal('registered')], {
@@ -148,11 +131,27 @@ const onDemand = closed({
   wait: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `10s`', default: '10s', description: 'How long a request waits for its version to be loaded; then 503' }),
 })
 
+/** millrace.yaml, whole. */
+export const projectConfigSchema = closed({
+  ...basePropertiesSchema,
+  deployments: Type.Array(deployment, { default: [] }),
+  on_demand: onDemand,
+  model_repository: Type.Optional(
+    Type.String({ minLength: 1, description: "A folder of models in Triton's layout (NAME/VERSION/model.onnx), relative to the project, which serving serves instead of the registry's; all of them, unless `deployments` names some" }),
+  ),
+  monitors: Type.Array(monitor, { default: [] }),
+  retraining: Type.Array(retraining, { default: [] }),
+  webhooks,
+  registry,
+})
+
+export type ProjectConfig = Static<typeof projectConfigSchema>
+export type DeploymentConfig = Static<typeof deployment>
 export type RecordingConfig = Static<typeof recording>
+export type OnDemandConfig = Static<typeof onDemand>
 export type MonitorConfig = Static<typeof monitor>
 export type RetrainingConfig = Static<typeof retraining>
 export type RegistryConfig = Static<typeof registry>
-  on_demand: onDemand,
 
 const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
@@ -163,4 +162,3 @@ export function durationMs(text: string): number {
   const unit = match[2] as keyof typeof UNIT_MS
   return Number(match[1]) * UNIT_MS[unit]
 }
-export type OnDemandConfig = Static<typeof onDemand>

@@ -21,22 +21,13 @@ export type Row = Readonly<Record<string, unknown>>
 /** A version as it stands behind an alias at one moment. */
 export interface Target {
   readonly model: LoadedModel
-  readonly alias: string
-}
-
   /** `versions/V` where the version was asked for by its number. */
-/** What a request meets: where its model's aliases point now, and the deployment's limits. */
+  readonly alias: string
   /** The request named it: it stands for itself, and nothing runs along. */
   readonly chosen?: boolean
 }
 
-export interface Limits {
-  readonly maxRows: number
-  /** Of requests that wait: how many, their bytes, and how long one may have to. */
-  readonly maxQueue: number
-  readonly maxQueueBytes: number
-  readonly maxWaitMs: number
-  readonly maxBatchRows: number
+/** What a request meets: where its model's aliases point now, and the deployment's limits. */
 export interface Served {
   readonly name: string
   readonly champion: Target | null
@@ -245,7 +236,7 @@ export class DataPlane {
       metrics,
       writers: { champion: new Map(), shadow: new Map() },
       batcher: new Batcher<PlaneJob>({
-        maxRows: Math.min(maxBatchRows, byRows.batch),
+        maxRows: Math.min(maxRows, byRows.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return byRows.run(slices, rows)
@@ -270,7 +261,6 @@ export class DataPlane {
         const missing = job.missing[row] ?? NONE
         const score = scores[row]!
         lines.add(
-        queued: (seconds) => metrics.queue.observe(seconds),
           whole
             ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, members)
             : writer.brief(id, row, time, missing, score, members),

@@ -123,7 +123,7 @@ export class TensorPlane {
     const made: Compiled = {
       metrics,
       batcher: new Batcher<TensorJob>({
-        maxRows: Math.min(maxBatchRows, model.batch),
+        maxRows: Math.min(maxRows, model.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return runBatch(model, slices)
@@ -147,7 +147,6 @@ export class TensorPlane {
       const inputs = role === 'champion' && isSampled(id, recording.sample) ? { inputs: request.inputs } : {}
       this.#lines.add(tensorLine({ id, model: model.name, version: model.version, alias, role, time, ...inputs, outputs: assembled(job), mask: recording.mask, members: requestMembers(request, recording) }))
       if (role === 'champion') job.served.predictions += rowsOf(request)
-        queued: (seconds) => metrics.queue.observe(seconds),
     }
     if (this.#lines.length === 0) return undefined
     const journal = this.#writerFor(slices[0]?.job.served.recording)
