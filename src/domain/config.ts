@@ -22,6 +22,8 @@ const recording = closed({
   }),
 })
 
+const duration = (byDefault: string, description: string) => Type.String({ pattern: '^[1-9]\\d*(ms|s|m)$', form: 'milliseconds, seconds or minutes, as `50ms`', default: byDefault, description })
+
 /** A model that is served: which aliases answer, which run along in shadow. */
 const deployment = closed({
   model: modelName,
@@ -39,6 +41,21 @@ const deployment = closed({
   limits: closed({
     max_rows: Type.Integer({ minimum: 1, default: 10_000, description: 'Rows of one request at most' }),
     max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Requests waiting at most; beyond that 503' }),
+    max_queue_bytes: Type.Integer({ minimum: 1, default: 33_554_432, description: 'Bytes of the requests waiting at most; beyond that 503' }),
+    max_wait: duration('250ms', 'How long a request may have to wait for the model before it is refused with 503: so long when the queue stands, five times that in a burst, and always four times what it costs itself'),
+    timeout: duration('30s', 'A request is answered 504 after so long, or sooner where its caller says so'),
+    quota: Type.Optional(
+      closed({
+        requests: Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'Requests of one caller within `per`; beyond that 429. Counted by each process for itself' }),
+        per: Type.String({ pattern: '^[1-9]\\d*(s|m|h)$', form: 'seconds, minutes or hours, as `1m`', default: '1m', description: 'Over which a quota is given back' }),
+        caller: Type.String({
+          pattern: '^[a-zA-Z0-9-]+$',
+          form: 'a header, as `x-api-key`, or `address`',
+          default: 'address',
+          description: 'Who a caller is: whoever sends from one address, or with one value of this header, which then only something in front of serving may set, as the gateway does `x-forwarded-for`',
+        }),
+      }),
+    ),
   }),
   journal: recording,
 })
@@ -135,6 +152,9 @@ const onDemand = closed({
 export const projectConfigSchema = closed({
   ...basePropertiesSchema,
   deployments: Type.Array(deployment, { default: [] }),
+  journal: closed({
+    retention: Type.Optional(Type.String({ pattern: '^\\d+d$', form: 'whole days, as `90d`', description: "How long the journal's own files are kept at least; older ones go once they stand in Parquet and the monitor has taken them over. Left out: for ever" })),
+  }),
   on_demand: onDemand,
   model_repository: Type.Optional(
     Type.String({ minLength: 1, description: "A folder of models in Triton's layout (NAME/VERSION/model.onnx), relative to the project, which serving serves instead of the registry's; all of them, unless `deployments` names some" }),
