@@ -44,6 +44,7 @@ export const ERROR_CATALOGUE = {
   MODEL_INVALID: { status: 422, exit: 65, title: 'The model version cannot be served' },
   MODEL_NOT_READY: { status: 503, exit: 69, title: 'No version of the model is ready' },
   OVERLOADED: { status: 503, exit: 75, title: 'Too many requests are waiting' },
+  QUOTA_EXCEEDED: { status: 429, exit: 75, title: 'The caller has used up its quota' },
   PREDICTION_FAILED: { status: 500, exit: 70, title: 'The model gave no usable answer' },
   // db
   DATABASE_IN_USE: { status: 409, exit: 75, title: 'Another process has the database open' },

@@ -1,35 +1,40 @@
 import type { DeploymentState } from '../../api/serving.ts'
 import { type DeploymentConfig, durationMs } from '../../domain/config.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
+import { Quota } from '../limits/quota.ts'
 import { type AskFeatures, FeatureLookup, type LookupObserver } from '../runtime/lookup.ts'
 import type { LoadOptions } from '../runtime/model.ts'
 import type { Recording } from '../journal/recording.ts'
 import type { Served, Target } from '../runtime/plane.ts'
 import type { Split } from '../rollout/split.ts'
-import { Slot } from './slot.ts'
 import type { VersionsOnDemand } from './on-demand.ts'
+import { Slot } from './slot.ts'
 
 /** One model of the configuration: the alias that answers, and those that run along. */
 export class Deployment implements Served {
   readonly name: string
   readonly alias: string
   readonly limits: Served['limits']
+  /** Milliseconds until a request is refused that has no answer. */
+  readonly timeoutMs: number
+  readonly quota: Quota | null
   readonly lookup: FeatureLookup
   readonly recording: Recording
   /** How its versions are loaded, beside what the model's own files say. */
   readonly loading: LoadOptions
   readonly slots: readonly Slot[]
-  champion: Target | null = null
-  /** What stands behind the alias that a rollout would try; null where there is none. */
-  candidate: Target | null = null
-  /** On while a rollout is: which of the two a request goes to. */
   /** Whether the configuration names it. Else its name is what a caller wrote, until the registry has confirmed it. */
   declared = true
   /** Finds versions that no alias of the deployment points at; null where only those are served. */
   onDemand: VersionsOnDemand | null = null
+  champion: Target | null = null
+  /** What stands behind the alias that a rollout would try; null where there is none. */
+  candidate: Target | null = null
+  /** On while a rollout is: which of the two a request goes to. */
   split: Split | null = null
   shadows: readonly Target[] = []
   waiting = 0
+  waitingBytes = 0
   shadowing = 0
   predictions = 0
   /** That the configuration lets run along. */
@@ -39,7 +44,16 @@ export class Deployment implements Served {
   constructor(config: DeploymentConfig, ask: AskFeatures, observer: LookupObserver, recording: Recording) {
     this.name = config.model
     this.alias = config.alias
-    this.limits = { maxRows: config.limits.max_rows, maxQueue: config.limits.max_queue, maxBatchRows: config.batch.max_rows }
+    const { limits } = config
+    this.limits = {
+      maxRows: limits.max_rows,
+      maxQueue: limits.max_queue,
+      maxQueueBytes: limits.max_queue_bytes,
+      maxWaitMs: durationMs(limits.max_wait),
+      maxBatchRows: config.batch.max_rows,
+    }
+    this.timeoutMs = durationMs(limits.timeout)
+    this.quota = limits.quota ? new Quota({ requests: limits.quota.requests, windowMs: durationMs(limits.quota.per), caller: limits.quota.caller.toLowerCase() }) : null
     this.recording = recording
     this.lookup = new FeatureLookup(ask, durationMs(config.features.deadline), observer)
     this.loading = { run: config.run }
@@ -71,20 +85,6 @@ export class Deployment implements Served {
     throw new MillraceError('MODEL_NOT_READY', `${this.name}@${this.alias} is ${slot?.state ?? 'absent'}${slot?.reason ? `: ${slot.reason}` : ''}`)
   }
 
-  state(): DeploymentState {
-    const slot = this.slot(this.alias)
-    const reasons = this.slots.flatMap((one) => (one.reason === null ? [] : [one === slot ? one.reason : `${one.alias}: ${one.reason}`]))
-    return {
-      model: this.name,
-      alias: this.alias,
-      version: this.champion?.model.version ?? null,
-      shadows: this.shadows.map(({ alias, model }) => ({ alias, version: model.version })),
-      state: slot?.state ?? 'absent',
-      ...(reasons.length > 0 ? { reason: reasons.join('; ') } : {}),
-      predictions: this.predictions,
-      swapped_at: slot?.swappedAt ? new Date(slot.swappedAt).toISOString() : null,
-    }
-  }
   /** What a request means that names a version, or `@` and an alias: one that an alias of the deployment points at, or one that is loaded for it. */
   at(reference: string): Target | Promise<Target> {
     const alias = reference.startsWith('@') ? reference.slice(1) : undefined
@@ -107,4 +107,18 @@ export class Deployment implements Served {
     return served.find(({ alias, model }) => reference === `@${alias}` || reference === model.version)
   }
 
+  state(): DeploymentState {
+    const slot = this.slot(this.alias)
+    const reasons = this.slots.flatMap((one) => (one.reason === null ? [] : [one === slot ? one.reason : `${one.alias}: ${one.reason}`]))
+    return {
+      model: this.name,
+      alias: this.alias,
+      version: this.champion?.model.version ?? null,
+      shadows: this.shadows.map(({ alias, model }) => ({ alias, version: model.version })),
+      state: slot?.state ?? 'absent',
+      ...(reasons.length > 0 ? { reason: reasons.join('; ') } : {}),
+      predictions: this.predictions,
+      swapped_at: slot?.swappedAt ? new Date(slot.swappedAt).toISOString() : null,
+    }
+  }
 }

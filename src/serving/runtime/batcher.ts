@@ -1,10 +1,15 @@
 import { type MillraceError, toMillraceError } from '../../platform/errors/index.ts'
+import type { Ahead } from '../limits/admission.ts'
+import { BatchTimes } from '../limits/batch-times.ts'
+import { type Recipient, unwanted } from '../limits/recipient.ts'
 
 /** Rows of one request on their way through one model version. */
 export interface BatchJob {
   readonly rows: number
   /** Only jobs of the same key go together; jobs without one all do. */
   readonly key?: string
+  /** Asked before the first row is predicted: what nobody waits for is not. */
+  readonly recipient?: Recipient
   /** Called once: with null after all rows were predicted and committed, else with the reason. */
   readonly settle: (error: MillraceError | null) => void
 }
@@ -22,6 +27,8 @@ export interface BatchRunner<J extends BatchJob> {
   readonly run: (slices: readonly Slice<J>[], rows: number) => Promise<void>
   /** Makes the predictions of these slices durable; their answers wait for it. */
   readonly commit: (slices: readonly Slice<J>[]) => Promise<void> | undefined
+  /** How many seconds a job was queued before its first row was taken into a batch. */
+  readonly queued?: (seconds: number) => void
 }
 
 /** Rounds of the event loop that a batch may wait for company at most. */
@@ -29,6 +36,7 @@ const ROUNDS = 8
 
 interface Waiting<J extends BatchJob> {
   readonly job: J
+  readonly since: number
   taken: number
   failed: boolean
 }
@@ -45,6 +53,13 @@ export class Batcher<J extends BatchJob> {
   #running = false
   /** Whether the last batch held more than one request. */
   #crowded = false
+  /** Rows that wait; and how often one that waits cannot go with the one before it. */
+  #rows = 0
+  #breaks = 0
+  readonly #times = new BatchTimes()
+  /** When the batch that is being predicted began, and how long it was expected to take. */
+  #began = 0
+  #expected = 0
 
   constructor(runner: BatchRunner<J>) {
     this.#runner = runner
@@ -55,8 +70,20 @@ export class Batcher<J extends BatchJob> {
     return this.#queue.length - this.#first
   }
 
+  /** What a job of so many rows would find before it now. */
+  ahead(rows: number, now: number): Ahead {
+    const { maxRows } = this.#runner
+    const own = this.#times.predict(Math.ceil(rows / maxRows), rows)
+    const running = this.#expected === 0 ? 0 : Math.max(0, this.#expected - (now - this.#began))
+    const batches = this.#rows === 0 ? 0 : Math.max(Math.ceil(this.#rows / maxRows), this.#breaks + 1)
+    return { wait: running + this.#times.predict(batches, this.#rows), own }
+  }
+
   submit(job: J): void {
-    this.#queue.push({ job, taken: 0, failed: false })
+    const last = this.#first < this.#queue.length ? this.#queue[this.#queue.length - 1] : undefined
+    if (last && last.job.key !== job.key) this.#breaks++
+    this.#rows += job.rows
+    this.#queue.push({ job, since: performance.now(), taken: 0, failed: false })
     if (this.#running) return
     this.#running = true
     setImmediate(() => void this.#drain())
@@ -65,12 +92,22 @@ export class Batcher<J extends BatchJob> {
   async #drain(): Promise<void> {
     while (this.queued > 0) {
       await this.#gather()
-      const taken = this.#take()
+      const began = performance.now()
+      const taken = this.#take(began)
       this.#crowded = taken.length > 1
-      if (taken.length > 0) await this.#predict(taken)
-      while (this.#queue[this.#first]?.failed) this.#first++
+      if (taken.length > 0) {
+        const rows = rowsOf(taken)
+        this.#began = began
+        this.#expected = this.#times.predict(1, rows)
+        await this.#predict(taken)
+        this.#times.observe(rows, performance.now() - began)
+        this.#expected = 0
+      }
+      while (this.#queue[this.#first]?.failed) this.#pop()
     }
     this.#running = false
+    this.#rows = 0
+    this.#breaks = 0
   }
 
   /**
@@ -78,7 +115,7 @@ export class Batcher<J extends BatchJob> {
    * row. A request that comes alone, as the one before it, does not wait.
    */
   async #gather(): Promise<void> {
-    for (let round = 0; this.#crowded && round < ROUNDS; round++) {
+    for (let round = 0; this.#crowded && this.#rows < this.#runner.maxRows && round < ROUNDS; round++) {
       const before = this.queued
       await new Promise((resolve) => setImmediate(resolve))
       if (this.queued === before) return
@@ -86,20 +123,26 @@ export class Batcher<J extends BatchJob> {
   }
 
   /** The next batch from the head of the queue; a job with more rows than fit stays at the head with the rest. */
-  #take(): { slice: Slice<J>; of: Waiting<J> }[] {
+  #take(now: number): { slice: Slice<J>; of: Waiting<J> }[] {
     const taken: { slice: Slice<J>; of: Waiting<J> }[] = []
     let room = this.#runner.maxRows
     while (room > 0 && this.#first < this.#queue.length) {
       const waiting = this.#queue[this.#first]!
       const { job } = waiting
       if (taken[0] && taken[0].slice.job.key !== job.key) break
+      if (waiting.taken === 0 && !waiting.failed) {
+        const reason = job.recipient && unwanted(job.recipient, now)
+        if (reason) fail([{ of: waiting }], reason)
+        else this.#runner.queued?.((now - waiting.since) / 1000)
+      }
       if (!waiting.failed) {
         const to = Math.min(job.rows, waiting.taken + room)
         taken.push({ slice: { job, from: waiting.taken, to }, of: waiting })
         room -= to - waiting.taken
+        this.#rows -= to - waiting.taken
         waiting.taken = to
       }
-      if (waiting.failed || waiting.taken === job.rows) this.#first++
+      if (waiting.failed || waiting.taken === job.rows) this.#pop()
     }
     if (this.#first === this.#queue.length || this.#first > 1024) {
       this.#queue = this.#queue.slice(this.#first)
@@ -108,10 +151,18 @@ export class Batcher<J extends BatchJob> {
     return taken
   }
 
+  /** Takes the head off the queue, with the rows that it has left where it failed. */
+  #pop(): void {
+    const { job, taken } = this.#queue[this.#first++]!
+    const next = this.#queue[this.#first]
+    if (next && next.job.key !== job.key) this.#breaks--
+    this.#rows -= job.rows - taken
+  }
+
   async #predict(taken: readonly { slice: Slice<J>; of: Waiting<J> }[]): Promise<void> {
     const slices = taken.map(({ slice }) => slice)
     try {
-      await this.#runner.run(slices, rowsOf(slices))
+      await this.#runner.run(slices, rowsOf(taken))
     } catch (error) {
       if (taken.length > 1) {
         for (const one of taken) await this.#predict([one])
@@ -130,9 +181,9 @@ export class Batcher<J extends BatchJob> {
   }
 }
 
-function rowsOf<J extends BatchJob>(slices: readonly Slice<J>[]): number {
+function rowsOf<J extends BatchJob>(taken: readonly { slice: Slice<J> }[]): number {
   let rows = 0
-  for (const { from, to } of slices) rows += to - from
+  for (const { slice } of taken) rows += slice.to - slice.from
   return rows
 }
 
@@ -140,7 +191,7 @@ function finish<J extends BatchJob>(taken: readonly { slice: Slice<J>; of: Waiti
   for (const { slice, of } of taken) if (!of.failed && slice.to === slice.job.rows) slice.job.settle(null)
 }
 
-function fail<J extends BatchJob>(taken: readonly { slice: Slice<J>; of: Waiting<J> }[], error: unknown): void {
+function fail<J extends BatchJob>(taken: readonly { of: Waiting<J> }[], error: unknown): void {
   const known = toMillraceError(error)
   for (const { of } of taken) {
     if (of.failed) continue

@@ -38,7 +38,7 @@ after(() => {
 function served(limits: Partial<Served['limits']> = {}): Served {
   const nobody = () => Promise.reject(new Error('nobody answers'))
   const lookup = new FeatureLookup(nobody, 10, { asked: () => undefined, failed: () => undefined })
-  return { name: 'delay', champion: one, shadows: [], limits: { maxRows: 1000, maxQueue: 10_000, maxBatchRows: 64, ...limits }, lookup, waiting: 0, shadowing: 0, predictions: 0 }
+  return { name: 'delay', champion: one, shadows: [], limits: { maxRows: 1000, maxQueue: 10_000, maxQueueBytes: 1e9, maxWaitMs: 1e9, maxBatchRows: 64, ...limits }, lookup, waiting: 0, waitingBytes: 0, shadowing: 0, predictions: 0 }
 }
 
 let ids = 0

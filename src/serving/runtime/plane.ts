@@ -6,6 +6,9 @@ import { LineBuffer } from '../journal/format.ts'
 import type { JournalWriter } from '../journal/journal.ts'
 import { type Recording, WHOLE_AND_STRICT, isSampled, requestMembers } from '../journal/recording.ts'
 import { RelaxedWriter } from '../journal/relaxed.ts'
+import { Admission } from '../limits/admission.ts'
+import { Entrance } from '../limits/entrance.ts'
+import type { Recipient } from '../limits/recipient.ts'
 import { Batcher, type Slice } from './batcher.ts'
 import { type LineWriter, createLineWriter } from './lines.ts'
 import type { FeatureLookup } from './lookup.ts'
@@ -27,17 +30,27 @@ export interface Target {
   readonly chosen?: boolean
 }
 
+export interface Limits {
+  readonly maxRows: number
+  /** Of requests that wait: how many, their bytes, and how long one may have to. */
+  readonly maxQueue: number
+  readonly maxQueueBytes: number
+  readonly maxWaitMs: number
+  readonly maxBatchRows: number
+}
+
 /** What a request meets: where its model's aliases point now, and the deployment's limits. */
 export interface Served {
   readonly name: string
   readonly champion: Target | null
   readonly shadows: readonly Target[]
-  readonly limits: { readonly maxRows: number; readonly maxQueue: number; readonly maxBatchRows: number }
+  readonly limits: Limits
   readonly lookup: FeatureLookup
   /** How its predictions are written down; absent: before the answer, and whole. */
   readonly recording?: Recording
   /** Requests accepted and not yet answered, and those that only shadows still work on. */
   waiting: number
+  waitingBytes: number
   shadowing: number
   /** Rows in the journal that were predicted to be returned. */
   predictions: number
@@ -52,6 +65,10 @@ export interface PredictRequest {
   readonly caller?: string | undefined
   /** JSON of the rollout's arm that it was assigned to, for the journal. */
   readonly exposure?: string | undefined
+  /** Of its body. */
+  readonly bytes?: number
+  /** Absent: somebody waits for it as long as it takes. */
+  readonly recipient?: Recipient
 }
 
 export interface Prediction {
@@ -76,6 +93,7 @@ interface PlaneJob extends Job {
 
 interface Compiled {
   readonly batcher: Batcher<PlaneJob>
+  readonly admission: Admission
   readonly metrics: VersionMetrics
   /** By alias. */
   readonly writers: { readonly champion: Map<string, LineWriter>; readonly shadow: Map<string, LineWriter> }
@@ -98,6 +116,7 @@ export class DataPlane {
   readonly #log: Logger
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
+  readonly entrance = new Entrance()
   /** For requests whose tensors are the model's own. */
   readonly tensors: TensorPlane
 
@@ -106,7 +125,7 @@ export class DataPlane {
     this.#relaxed = new RelaxedWriter(journal, log)
     this.#metrics = metrics
     this.#log = log
-    this.tensors = new TensorPlane((recording) => this.#writerFor(recording), metrics, log)
+    this.tensors = new TensorPlane((recording) => this.#writerFor(recording), metrics, log, this.entrance)
   }
 
   /** Writes what relaxed deployments have answered and not yet written. Throws DISK_FULL or JOURNAL_FAILED, and then it still waits. */
@@ -125,9 +144,8 @@ export class DataPlane {
   predict(served: Served, target: Target, request: PredictRequest): Promise<Prediction> {
     const { model } = target
     const { rows } = request
-    if (rows.length > served.limits.maxRows) throw new MillraceError('BODY_TOO_LARGE', `the request has ${rows.length} rows; ${served.name} takes ${served.limits.maxRows} at most`)
-    if (served.waiting >= served.limits.maxQueue) throw new MillraceError('OVERLOADED', `${served.waiting} requests are waiting for ${served.name}; try again`)
     const { validate } = model.byRows
+    this.entrance.check(served, rows.length, request.bytes ?? 0, this.#compile(model, served.limits))
     for (let i = 0; i < rows.length; i++) {
       const problems = validate(rows[i]!)
       if (problems.length > 0) throw refuseRow(problems, i)
@@ -136,13 +154,21 @@ export class DataPlane {
     const shadows = target.chosen ? NO_TARGETS : served.shadows
     model.acquire()
     served.waiting++
+    served.waitingBytes += request.bytes ?? 0
     for (const shadow of shadows) shadow.model.acquire()
     return this.#answer(served, target, shadows, request)
   }
 
+  /** OVERLOADED where even one row more would have to wait too long at the version that answers. For the door, before a body is read. */
+  checkDoor(served: Served): void {
+    const model = served.champion?.model
+    const line = model && (this.#compiled.get(model) ?? this.tensors.line(model))
+    this.entrance.check(served, 1, 0, line)
+  }
+
   async #answer(served: Served, target: Target, shadows: readonly Target[], request: PredictRequest): Promise<Prediction> {
     const { model } = target
-    const { metrics } = this.#compile(model, served.limits.maxBatchRows)
+    const { metrics } = this.#compile(model, served.limits)
     try {
       const online = needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
       const twins = shadows.length === 0 ? NO_TARGETS : shadows.filter((shadow) => shadow.model === model && shadow.alias !== target.alias)
@@ -156,6 +182,7 @@ export class DataPlane {
       return { model: model.name, version: model.version, kind: model.byRows.outputs.kind, scores: job.scores, labels: job.labels, metrics }
     } finally {
       served.waiting--
+      served.waitingBytes -= request.bytes ?? 0
       model.release()
       for (const shadow of shadows) shadow.model.release()
     }
@@ -170,7 +197,7 @@ export class DataPlane {
     const sameFeatures = model.byRows.inputs.online.join() === answered.model.byRows.inputs.online.join()
     const online = sameFeatures ? answered.online : needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
     await this.#run(served, target, request, online, 'shadow', [])
-    this.#compile(model, served.limits.maxBatchRows).metrics.shadowRows += request.rows.length
+    this.#compile(model, served.limits).metrics.shadowRows += request.rows.length
   }
 
   #lookUp(served: Served, { byRows: { inputs } }: LoadedModel, { rows, time }: PredictRequest): Promise<readonly OnlineValues[] | undefined> {
@@ -197,7 +224,7 @@ export class DataPlane {
   ): Promise<PlaneJob> {
     const { rows } = request
     const { builder } = model.byRows.inputs
-    const { batcher, writers } = this.#compile(model, served.limits.maxBatchRows)
+    const { batcher, writers } = this.#compile(model, served.limits)
     const numeric = new Float64Array(rows.length * builder.numeric.length)
     const categorical: string[] = []
     let missing: (readonly string[])[] | undefined
@@ -219,6 +246,7 @@ export class DataPlane {
         missing: missing ?? NOTHING_MISSING,
         writer: writerOf(writers, model, alias, role, served),
         role,
+        ...(role === 'champion' && request.recipient ? { recipient: request.recipient } : {}),
         twins: twins.length === 0 ? NO_WRITERS : twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow', served)),
         settle: (error) => (error ? reject(error) : resolve(job)),
       }
@@ -227,7 +255,7 @@ export class DataPlane {
     })
   }
 
-  #compile(model: LoadedModel, maxRows: number): Compiled {
+  #compile(model: LoadedModel, { maxBatchRows, maxWaitMs }: Limits): Compiled {
     const known = this.#compiled.get(model)
     if (known) return known
     const metrics = this.#metrics.version(model.name, model.version)
@@ -236,13 +264,15 @@ export class DataPlane {
       metrics,
       writers: { champion: new Map(), shadow: new Map() },
       batcher: new Batcher<PlaneJob>({
-        maxRows: Math.min(maxRows, byRows.batch),
+        maxRows: Math.min(maxBatchRows, byRows.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return byRows.run(slices, rows)
         },
         commit: (slices) => this.#commit(slices),
+        queued: (seconds) => metrics.queue.observe(seconds),
       }),
+      admission: new Admission(maxWaitMs),
     }
     this.#compiled.set(model, made)
     return made

@@ -3,10 +3,13 @@ import type { Logger } from '../../../platform/log/index.ts'
 import { LineBuffer } from '../../journal/format.ts'
 import type { JournalWriter } from '../../journal/journal.ts'
 import { type Recording, WHOLE_AND_STRICT, isSampled, requestMembers } from '../../journal/recording.ts'
+import { Admission } from '../../limits/admission.ts'
+import type { Entrance, Line } from '../../limits/entrance.ts'
+import type { Recipient } from '../../limits/recipient.ts'
 import { type BatchJob, Batcher, type Slice } from '../batcher.ts'
 import type { ServingMetrics, VersionMetrics } from '../metrics.ts'
 import type { LoadedModel } from '../model.ts'
-import type { Served, Target } from '../plane.ts'
+import type { Limits, Served, Target } from '../plane.ts'
 import { inShadows } from '../shadows.ts'
 import { tensorLine } from './journal-line.ts'
 import { type TensorMap, checkInputs } from './session.ts'
@@ -23,6 +26,10 @@ export interface TensorRequest {
   readonly caller?: string | undefined
   /** JSON of the rollout's arm that it was assigned to, for the journal. */
   readonly exposure?: string | undefined
+  /** Of its body. */
+  readonly bytes?: number
+  /** Absent: somebody waits for it as long as it takes. */
+  readonly recipient?: Recipient
 }
 
 export interface TensorPrediction {
@@ -44,6 +51,7 @@ interface TensorJob extends BatchJob {
 
 interface Compiled {
   readonly batcher: Batcher<TensorJob>
+  readonly admission: Admission
   readonly metrics: VersionMetrics
 }
 
@@ -55,11 +63,13 @@ export class TensorPlane {
   readonly #writerFor: (recording: Recording | undefined) => JournalWriter
   readonly #metrics: ServingMetrics
   readonly #log: Logger
+  readonly #entrance: Entrance
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   #alone = 0
 
-  constructor(writerFor: (recording: Recording | undefined) => JournalWriter, metrics: ServingMetrics, log: Logger) {
+  constructor(writerFor: (recording: Recording | undefined) => JournalWriter, metrics: ServingMetrics, log: Logger, entrance: Entrance) {
+    this.#entrance = entrance
     this.#writerFor = writerFor
     this.#metrics = metrics
     this.#log = log
@@ -72,27 +82,29 @@ export class TensorPlane {
   async infer(served: Served, target: Target, request: TensorRequest): Promise<TensorPrediction> {
     const { model } = target
     const rows = rowsOf(request)
-    if (rows > served.limits.maxRows) throw new MillraceError('BODY_TOO_LARGE', `the request has ${rows} rows; ${served.name} takes ${served.limits.maxRows} at most`)
-    if (served.waiting >= served.limits.maxQueue) throw new MillraceError('OVERLOADED', `${served.waiting} requests are waiting for ${served.name}; try again`)
+    const bytes = request.bytes ?? 0
+    this.#entrance.check(served, rows, bytes, this.#compile(model, served.limits))
     check(model, request)
     const shadows = (target.chosen ? [] : served.shadows).filter((shadow) => shadow.alias !== target.alias)
     for (const one of [target, ...shadows]) one.model.acquire()
     served.waiting++
+    served.waitingBytes += bytes
     try {
       const outputs = await this.#run(served, target, request, 'champion')
-      const { metrics } = this.#compile(model, served.limits.maxBatchRows)
+      const { metrics } = this.#compile(model, served.limits)
       metrics.succeeded++
       metrics.rows += rows
       if (shadows.length > 0) {
         void inShadows({ served, shadows, requestId: request.id, metrics: this.#metrics, log: this.#log }, async (shadow) => {
           check(shadow.model, request)
           await this.#run(served, shadow, request, 'shadow')
-          this.#compile(shadow.model, served.limits.maxBatchRows).metrics.shadowRows += rows
+          this.#compile(shadow.model, served.limits).metrics.shadowRows += rows
         })
       }
       return { model: model.name, version: model.version, outputs, metrics }
     } finally {
       served.waiting--
+      served.waitingBytes -= bytes
       for (const one of [target, ...shadows]) one.model.release()
     }
   }
@@ -107,29 +119,37 @@ export class TensorPlane {
         request,
         alias,
         role,
+        ...(role === 'champion' && request.recipient ? { recipient: request.recipient } : {}),
         parts: [],
         written: 0,
         settle: (error) => (error ? reject(error) : resolve(assembled(job))),
       }
       if (job.rows === 0) reject(new MillraceError('INPUT_INVALID', 'the tensors have no rows'))
-      else this.#compile(model, served.limits.maxBatchRows).batcher.submit(job)
+      else this.#compile(model, served.limits).batcher.submit(job)
     })
   }
 
-  #compile(model: LoadedModel, maxRows: number): Compiled {
+  /** The queue of a version that has been asked; undefined before that. */
+  line(model: LoadedModel): Line | undefined {
+    return this.#compiled.get(model)
+  }
+
+  #compile(model: LoadedModel, { maxBatchRows, maxWaitMs }: Limits): Compiled {
     const known = this.#compiled.get(model)
     if (known) return known
     const metrics = this.#metrics.version(model.name, model.version)
     const made: Compiled = {
       metrics,
       batcher: new Batcher<TensorJob>({
-        maxRows: Math.min(maxRows, model.batch),
+        maxRows: Math.min(maxBatchRows, model.batch),
         run: (slices, rows) => {
           metrics.batch.observe(rows)
           return runBatch(model, slices)
         },
         commit: (slices) => this.#commit(model, slices),
+        queued: (seconds) => metrics.queue.observe(seconds),
       }),
+      admission: new Admission(maxWaitMs),
     }
     this.#compiled.set(model, made)
     return made
