@@ -81,7 +81,7 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
   const lake = new Lake(db, duckdb, join(folder, 'inference'))
   const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
   context.onClockMove(() => engine.wake())
-  registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake(), adoptJournal: () => ingest.adopt() }))
+  registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake(), caughtUp, adoptJournal: () => ingest.adopt() }))
 
   return {
     waitingFor: async () => {

@@ -1,7 +1,7 @@
 import type { HttpServer } from '../platform/http/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import type { MonitorService } from './service.ts'
-import { candidateBody, candidateParams, candidatesQuery, labelsBody, modelQuery, pendingQuery, performanceQuery, reportParams } from './schema.ts'
+import { candidateBody, candidateParams, candidatesQuery, comparisonQuery, labelsBody, modelQuery, pendingQuery, performanceQuery, reportParams } from './schema.ts'
 
 export function registerRoutes(http: HttpServer, monitor: MonitorService): void {
   http.post('/labels', { schema: { body: labelsBody, tags: ['labels'] } }, (request) => monitor.label(request.body.labels))
@@ -17,6 +17,9 @@ export function registerRoutes(http: HttpServer, monitor: MonitorService): void 
     const { model, by, aliases } = request.query
     return monitor.performance(model, by, aliases === undefined ? [] : aliases.split(',').filter((alias) => alias !== ''))
   })
+  http.get('/comparison', { schema: { querystring: comparisonQuery, tags: ['rollouts'], summary: 'The candidate of a rollout beside the version before it; holds at every look' } }, (request) =>
+    monitor.comparison(request.query),
+  )
   http.get('/candidates', { schema: { querystring: candidatesQuery, tags: ['candidates'] } }, async (request) => ({
     candidates: await monitor.candidates(request.query.model),
   }))

@@ -27,6 +27,14 @@ export const performanceQuery = Type.Object({
   by: Type.Union([Type.Literal('month'), Type.Literal('week'), Type.Literal('day')], { default: 'month' }),
   aliases: Type.Optional(Type.String({ description: 'Comma-separated; absent: those that answered, and the shadows that cover their rows' })),
 })
+export const comparisonQuery = Type.Object({
+  model,
+  rollout: Type.String({ minLength: 1, description: 'Its id' }),
+  champion: Type.String({ minLength: 1, description: 'Version' }),
+  candidate: Type.String({ minLength: 1, description: 'Version' }),
+  design: Type.Union([Type.Literal('paired'), Type.Literal('unpaired')], { description: 'paired: the candidate in shadow of the champion; unpaired: each on the rows that it answered' }),
+  alpha: Type.Number({ exclusiveMinimum: 0, maximum: 0.5, default: 0.05 }),
+})
 export const candidatesQuery = Type.Object({ model: Type.Optional(model) })
 export const candidateBody = Type.Object({ model, version: Type.String({ minLength: 1, maxLength: 50 }) }, { additionalProperties: false })
 export const candidateParams = Type.Object({ id: Type.String() })

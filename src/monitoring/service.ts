@@ -3,6 +3,8 @@ import type { ProjectConfig } from '../domain/config.ts'
 import type { Period } from '../domain/windows.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import type { ServiceContext } from '../platform/service/index.ts'
+import type { Comparison } from '../api/rollouts.ts'
+import { type ComparisonQuery, compare } from './comparison/compare.ts'
 import { driftSeries, findReport, listReports } from './drift/reports.ts'
 import type { MonitorMetrics } from './metrics.ts'
 import { pendingLabels, storeLabels } from './performance/labels.ts'
@@ -18,6 +20,8 @@ export interface MonitorOptions {
   readonly metrics: Pick<MonitorMetrics, 'labels'>
   /** Something is to be done before project time moves. */
   readonly wake: () => void
+  /** Resolves when all that serving has journaled by now is stored. */
+  readonly caughtUp: () => Promise<void>
   readonly adoptJournal: () => Promise<{ readonly offset: number }>
 }
 
@@ -60,6 +64,12 @@ export class MonitorService {
 
   performance(model: string, by: Period, aliases: readonly string[]): Promise<PerformanceSeries> {
     return this.#options.history.series(model, by, aliases)
+  }
+
+  /** On what serving has journaled and the labels that are known, both as of now. */
+  async comparison(query: ComparisonQuery): Promise<Comparison> {
+    await this.#options.caughtUp()
+    return compare(this.#options.context.db.reading, query)
   }
 
   /** An operator's word that serving's journal may be taken over though it is another. CONFLICT where it is not. */

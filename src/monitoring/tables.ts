@@ -1,9 +1,10 @@
 import { type Generated, type Kysely, sql } from 'kysely'
 import type { Migration } from '../platform/db/index.ts'
 import { type EventsSchema, createEventsTables } from '../platform/events/outbox.ts'
+import { type ComparisonTables, exposuresMigration } from './comparison/tables.ts'
 
 /** Times are project time in milliseconds since 1970 unless said otherwise. */
-export interface MonitorSchema extends EventsSchema {
+export interface MonitorSchema extends EventsSchema, ComparisonTables {
   /** One row: how far serving's journal has been taken over, and the next number for a request. */
   ingest: {
     id: number
@@ -66,6 +67,7 @@ export const migrations: readonly Migration[] = [
   { name: '002-inference', up: createInferenceTables },
   { name: '003-reports', up: createReportTables },
   { name: '004-journal-continuity', up: addJournalContinuity },
+  { name: '005-exposures', up: exposuresMigration },
 ]
 
 async function createInferenceTables(db: Kysely<Record<string, never>>): Promise<void> {

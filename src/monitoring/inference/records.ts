@@ -17,6 +17,9 @@ const record = Compile(
     masked: Type.Optional(Type.Array(Type.String())),
     missing: Type.Optional(Type.Array(Type.String())),
     score: Type.Optional(Type.Number()),
+    exposure: Type.Optional(
+      Type.Object({ rollout: Type.String(), arm: Type.Union([Type.Literal('champion'), Type.Literal('candidate')]), by: Type.Union([Type.Literal('weight'), Type.Literal('header')]) }),
+    ),
   }),
 )
 

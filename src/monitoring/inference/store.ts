@@ -36,6 +36,7 @@ export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], f
   const completed: RequestRow[] = []
   const scores: MonitorSchema['scores'][] = []
   const inputs: MonitorSchema['inputs'][] = []
+  const exposures: MonitorSchema['exposures'][] = []
   const columns = new Map<string, number>()
   let nextPid = state.next_pid
   for (const [i, record] of records.entries()) {
@@ -55,6 +56,8 @@ export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], f
       const names = columnListText(record)
       const columnsId = columns.get(names) ?? (await findColumnsId(trx, names))
       columns.set(names, columnsId)
+      const { exposure } = record
+      if (exposure) exposures.push({ pid: request.pid, rollout: exposure.rollout, arm: exposure.arm, randomised: exposure.by === 'weight' ? 1 : 0 })
       inputs.push({ pid: request.pid, columns_id: columnsId, vals: JSON.stringify(Object.values(features)) })
     }
     // An offset in bytes plus a count of lines stays below the next batch's offset, so ordinals ascend through the journal.
@@ -63,6 +66,7 @@ export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], f
   await insertMany(trx, 'requests', fresh)
   for (const { pid, version } of completed) await trx.updateTable('requests').set({ version }).where('pid', '=', pid).execute()
   await insertMany(trx, 'inputs', inputs)
+  await insertMany(trx, 'exposures', exposures)
   await insertMany(trx, 'scores', scores)
   await joinEarlierLabels(trx, fresh)
   const marks = mark === undefined ? state.marks : JSON.stringify(addMark(parseMarks(state.marks), mark))
