@@ -28,6 +28,7 @@ const services = closed({
   serving: closed({
     ...serviceProperties(DEFAULT_PORTS.serving),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port for the Open Inference Protocol over gRPC, at the same host; left out: no gRPC' })),
+    python: Type.Optional(Type.String({ minLength: 1, description: 'Python interpreter with mlflow, for models that are not ONNX: a path, relative to the project, or a name; left out: such models are refused' })),
   }),
   monitor: serviceSchema(DEFAULT_PORTS.monitor),
   pipelines: serviceSchema(DEFAULT_PORTS.pipelines),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Type from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -11,6 +11,8 @@ import { insideRoot } from '../../platform/fs/index.ts'
 /** A model folder as MLflow lays it out, with `features.json` where Millrace made it. */
 export interface ModelArtifact {
   readonly onnxFile: string
+  /** MLflow's loader of a model that is no ONNX: `mlflow.sklearn`; null for an ONNX model. */
+  readonly python: string | null
   /** null where MLmodel has none, or one of tensors: then the ONNX inputs are the columns. */
   readonly signature: Signature | null
   readonly features: FeatureSpec | null
@@ -20,7 +22,10 @@ export interface ModelArtifact {
 
 const mlmodelSchema = Compile(
   Type.Object({
-    flavors: Type.Optional(Type.Object({ onnx: Type.Optional(Type.Object({ data: Type.Optional(Type.String()) })) })),
+    flavors: Type.Optional(Type.Object({
+        onnx: Type.Optional(Type.Object({ data: Type.Optional(Type.String()) })),
+        python_function: Type.Optional(Type.Object({ loader_module: Type.Optional(Type.String()) })),
+      })),
     signature: Type.Optional(
       Type.Union([Type.Null(), Type.Object({ inputs: Type.String(), outputs: Type.Optional(Type.Union([Type.String(), Type.Null()])) })]),
     ),
@@ -31,9 +36,11 @@ const mlmodelSchema = Compile(
 /** Reads a model folder; `file` is the model where no MLmodel says which. MODEL_INVALID or FEATURES_INVALID says what is wrong with which file. */
 export function readArtifact(folder: string, file = 'model.onnx'): ModelArtifact {
   const mlmodel = readMlmodel(folder)
+  const { onnx, python_function: python } = mlmodel.flavors ?? {}
   const features = readOptional(join(folder, 'features.json'))
   return {
-    onnxFile: insideRoot(folder, mlmodel.flavors?.onnx?.data ?? file),
+    onnxFile: insideRoot(folder, onnx?.data ?? file),
+    python: python && !onnx && !existsSync(join(folder, file)) ? (python.loader_module ?? 'python_function') : null,
     signature: mlmodel.signature ? columnSignature(mlmodel.signature) : null,
     features: features === null ? null : parseFeatureSpec(features),
     example: readExample(folder, mlmodel.saved_input_example_info?.artifact_path ?? 'input_example.json'),

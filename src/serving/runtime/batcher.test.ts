@@ -34,6 +34,7 @@ function submit(batcher: Batcher<Job>, values: readonly number[]): Promise<numbe
   return new Promise((resolve, reject) => {
     const scores = new Float64Array(values.length)
     batcher.submit({
+      request: { rows: [] },
       rows: values.length,
       numeric: Float64Array.from(values),
       categorical: [],

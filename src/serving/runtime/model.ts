@@ -1,8 +1,9 @@
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { type ModelArtifact, readArtifact } from './artifact.ts'
-import { RowModel } from './row-model.ts'
+import { RowModel, type RowPredictor } from './row-model.ts'
 import { openModelSession } from './session/open.ts'
 import type { ModelSession, Place, RunPlace } from './session/port.ts'
+import { PythonModel, type PythonOptions } from './side/row-model.ts'
 import { type TensorInterface, type TensorMap, interfaceOf, runSession } from './tensor/session.ts'
 
 export interface LoadOptions {
@@ -12,6 +13,8 @@ export interface LoadOptions {
   readonly maxBatchSize?: number
   /** Where it runs; `auto` by default. */
   readonly run?: RunPlace
+  /** How models that are not ONNX are run. */
+  readonly python?: PythonOptions
 }
 
 /** Between the choice of a version for a request and its `acquire`: much less than this. */
@@ -25,30 +28,34 @@ export class LoadedModel {
   readonly name: string
   readonly version: string
   /** null where inputs or outputs are not those of rows; `refusedRows` says why. */
-  readonly rows: RowModel | null
+  readonly rows: RowPredictor | null
   readonly refusedRows: string
   /** null where the model has feature engineering. */
   readonly tensors: TensorInterface | null
   /** Rows of requests by tensors that may go together; 1: each is run as it came. */
   readonly batch: number
-  readonly #session: ModelSession
+  readonly #held: ModelSession | PythonModel
   #users = 0
   #retired = false
   #released = false
 
-  private constructor(name: string, version: string, session: ModelSession, rows: RowModel | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
+  private constructor(name: string, version: string, held: ModelSession | PythonModel, rows: RowPredictor | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
     this.name = name
     this.version = version
     this.rows = typeof rows === 'string' ? null : rows
     this.refusedRows = typeof rows === 'string' ? rows : ''
     this.tensors = tensors
-    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, Math.min(maxBatchSize, session.maxRows))
-    this.#session = session
+    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, Math.min(maxBatchSize, 'maxRows' in held ? held.maxRows : held.batch))
+    this.#held = held
   }
 
   /** Loads the folder, warms the session and checks that it answers a row with a finite number. MODEL_INVALID says why it cannot be served. */
-  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run }: LoadOptions = {}): Promise<LoadedModel> {
+  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run, python }: LoadOptions = {}): Promise<LoadedModel> {
     const artifact = readArtifact(folder, file)
+    if (artifact.python !== null && python) {
+      const model = await PythonModel.load(name, version, folder, artifact, python)
+      return new LoadedModel(name, version, model, model, null, maxBatchSize)
+    }
     const session = await openModelSession(artifact.onnxFile, run)
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
@@ -64,18 +71,19 @@ export class LoadedModel {
   }
 
   /** The model by rows. INPUT_INVALID for one that takes tensors only. */
-  get byRows(): RowModel {
+  get byRows(): RowPredictor {
     if (this.rows) return this.rows
     throw new MillraceError('INPUT_INVALID', `${this.name} takes tensors only, over the Open Inference Protocol: ${this.refusedRows}`)
   }
 
   /** One run over tensors that fit `tensors`. */
   infer(inputs: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
-    return runSession(this.#session, inputs, fetch)
+    if (this.#held.place === 'process') throw new MillraceError('INPUT_INVALID', `${this.name} takes rows, not tensors of its own`)
+    return runSession(this.#held, inputs, fetch)
   }
 
   get place(): Place {
-    return this.#session.place
+    return this.#held.place
   }
 
   get users(): number {
@@ -103,7 +111,7 @@ export class LoadedModel {
   #end(): void {
     if (!this.#retired || this.#users > 0 || this.#released) return
     this.#released = true
-    void this.#session.release()
+    void this.#held.release()
   }
 }
 

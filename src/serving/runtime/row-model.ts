@@ -11,8 +11,27 @@ import { type InputTensor, type TensorFiller, createFiller, describeInput } from
 
 const WARM_RUNS = 3
 
+type Row = Readonly<Record<string, unknown>>
+
+/** A model as rows of columns in, a score for each out. */
+export interface RowPredictor {
+  readonly name: string
+  readonly version: string
+  readonly inputs: ModelInputs
+  readonly columns: readonly ColumnSpec[]
+  readonly kind: ModelKind
+  readonly outputs: Pick<OutputPlan, 'kind'>
+  readonly validate: RowValidator
+  /** Rows of one run at most. */
+  readonly batch: number
+  /** Predicts all slices as one batch, into their jobs. Never two at a time. */
+  run(slices: readonly Slice<Job>[], rows: number): Promise<void>
+}
+
 /** Rows of one request, encoded, and what comes out. */
 export interface Job extends BatchJob {
+  /** The rows as they came. */
+  readonly request: { readonly rows: readonly Row[] }
   /** `rows` × the model's numeric columns; likewise the categorical ones. */
   readonly numeric: Float64Array
   readonly categorical: readonly string[]
@@ -21,7 +40,7 @@ export interface Job extends BatchJob {
 }
 
 /** A model as rows of columns in, a score for each out: what features, monitoring and the loop know. */
-export class RowModel {
+export class RowModel implements RowPredictor {
   readonly name: string
   readonly version: string
   readonly inputs: ModelInputs
@@ -117,7 +136,7 @@ export class RowModel {
     const numeric = new Float64Array(builder.numeric.length)
     const categorical = builder.categorical.map(() => '')
     builder.build(row, undefined, numeric, 0, categorical, 0)
-    const job: Job = { rows: 1, numeric, categorical, scores: new Float64Array(1), labels: new Float64Array(1), settle: () => undefined }
+    const job: Job = { request: { rows: [row] }, rows: 1, numeric, categorical, scores: new Float64Array(1), labels: new Float64Array(1), settle: () => undefined }
     for (let i = 0; i < WARM_RUNS; i++) await this.run([{ job, from: 0, to: 1 }], 1)
     const [score = Number.NaN] = job.scores
     if (this.outputs.kind === 'classifier' && (score < 0 || score > 1)) {

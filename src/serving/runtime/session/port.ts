@@ -1,10 +1,10 @@
 import type { InferenceSession } from 'onnxruntime-node'
 
-/** Where a model runs: in the event loop, which then does nothing else, or in a thread of its own. */
-export type Place = 'loop' | 'thread'
+/** Where a model runs: in the event loop, which then does nothing else, in a thread of its own, or, a Python model, in a process. */
+export type Place = 'loop' | 'thread' | 'process'
 
 /** `auto`: as the trial at loading says. */
-export type RunPlace = 'auto' | Place
+export type RunPlace = 'auto' | 'loop' | 'thread'
 
 /** A model that can be run, wherever that happens. The answers are the same, bit for bit. */
 export interface ModelSession {

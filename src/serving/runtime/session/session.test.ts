@@ -6,7 +6,7 @@ import { onnxRuntime } from '../onnx.ts'
 import { DATATYPES, fixedType } from '../tensor/datatypes.ts'
 import { FIXTURES } from '../../testing.ts'
 import { openModelSession } from './open.ts'
-import type { ModelSession, Place } from './port.ts'
+import type { ModelSession, Place, RunPlace } from './port.ts'
 import { ThreadSession } from './thread.ts'
 
 type Tensors = InferenceSession.OnnxValueMapType
@@ -28,7 +28,7 @@ describe('where a model runs', () => {
   after(() => Promise.all(opened.map((session) => session.release())))
 
   test('one of short runs stays in the loop, one of long runs gets a thread, unless told otherwise', async () => {
-    const places: [string, 'auto' | Place, Place][] = [
+    const places: [string, RunPlace, Place][] = [
       [fixture('plain/model.onnx'), 'auto', 'loop'],
       [SLOW, 'auto', 'thread'],
       [SLOW, 'loop', 'loop'],
