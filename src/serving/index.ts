@@ -2,13 +2,14 @@ import { join, resolve } from 'node:path'
 import { createTransport } from '../../sdk/http.ts'
 import { monitorClient } from '../../sdk/monitor.ts'
 import { registryClient } from '../../sdk/registry.ts'
-import type { ProjectConfig } from '../domain/config.ts'
+import { type ProjectConfig, durationMs } from '../domain/config.ts'
 import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import type { CallOptions } from './grpc/calls.ts'
 import type { GrpcServer } from './grpc/index.ts'
 import { bodyLimitOf, deploymentsOf, drain, makeDeployments, undeclared } from './deployments.ts'
 import { Journal } from './journal/journal.ts'
+import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import type { Deployment } from './routing/deployment.ts'
@@ -23,6 +24,7 @@ import { Aliases, Rollouts, makeLanes, registerRolloutMetrics, registerRolloutRo
 import { compareAt } from './rollout/quality.ts'
 import { ServingMetrics } from './runtime/metrics.ts'
 import { DataPlane } from './runtime/plane.ts'
+import { interpreterAt } from './runtime/side/row-model.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
 export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
@@ -58,6 +60,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     prometheus: context.metrics,
     metrics,
     log,
+    python: { interpreter: interpreterAt(context.projectFolder, config.services.serving.python), log },
   })
   const router = new Router({
     deployments,
@@ -91,10 +94,19 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     hostAllowed: createHostCheck(config.http.allowed_hosts),
     stopping: () => stopping,
   })
-  await registerRoutes(context.http, { router, rollouts, repository, journal, hotPath })
+  const tally = new Tally(context.db, journal, log, deployments, () => plane.flush())
+  const { retention } = config.journal
+  const keeper = new Keeper({
+    journal,
+    folder: join(folder, 'journal'),
+    now: () => clock.project().getTime(),
+    log,
+    retentionMs: retention === undefined ? undefined : durationMs(retention),
+    counted: () => tally.savedTo,
+  })
+  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath })
   registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath)
-  const tally = new Tally(context.db, journal, log, deployments, () => plane.flush())
   await tally.start()
   await router.start()
   await rollouts.start()
@@ -122,6 +134,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       await Promise.all([drain([...deployments, ...versions.locator.undeclared]), grpc?.stop()])
       await rollouts.stop()
       await router.stop()
+      await keeper.stop()
       await tally.stop()
       plane.flush()
       journal.close()

@@ -3,6 +3,7 @@ import type { HttpServer, RequestTaker } from '../platform/http/index.ts'
 import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
+import type { Keeper } from './journal/keeper.ts'
 import { useProtocolManners } from './protocols/scope.ts'
 import { describeServer, isReady, modelMetadata, modelReady } from './protocols/v2/server.ts'
 import type { ModelRepository } from './routing/model-repository.ts'
@@ -17,11 +18,12 @@ export interface RoutesOptions {
   /** Where models come from a folder. */
   readonly repository: ModelRepository | null
   readonly journal: Journal
+  readonly keeper: Keeper
   readonly hotPath: RequestTaker
 }
 
 /** The routes off the hot path, and the hot path's own in the OpenAPI document. */
-export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, hotPath }: RoutesOptions): Promise<void> {
+export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, keeper, hotPath }: RoutesOptions): Promise<void> {
   await registerPredictions(http, hotPath)
   await http.register(async (scope) => {
     useProtocolManners(scope)
@@ -38,7 +40,8 @@ export async function registerRoutes(http: HttpServer, { router, rollouts, repos
   const epoch = hexId()
   http.addHook('preClose', async () => closing.abort())
   http.get('/journal', { schema: { querystring: schema.journalQuery, tags: ['journal'], summary: 'Predictions as NDJSON, from an offset on' } }, async (request, reply) => {
-    const { after, limit, wait } = request.query
+    const { after, limit, wait, acknowledge } = request.query
+    if (acknowledge !== undefined) keeper.acknowledge(acknowledge)
     if (wait > 0) await journal.waitBeyond(after, wait * 1000, closing.signal)
     // Also on the answer that refuses an offset: they say what could be asked for instead.
     reply.header('x-millrace-journal-epoch', epoch).header('x-millrace-journal-tail', journal.tail).header('x-millrace-journal-head', journal.head)

@@ -49,4 +49,5 @@ export const journalQuery = Type.Object({
   after: Type.Integer({ minimum: 0, default: 0, description: 'Offset of the first line wanted: 0, or one that an answer gave' }),
   limit: Type.Integer({ minimum: 1, maximum: 16 * 1024 * 1024, default: 1024 * 1024, description: 'Bytes at most; one line is always given whole' }),
   wait: Type.Number({ minimum: 0, maximum: 60, default: 0, description: 'Seconds to wait for a first line' }),
+  acknowledge: Type.Optional(Type.Integer({ minimum: 0, description: 'For the monitor alone: everything before this offset is durably taken over, and serving may delete it once it is old enough' })),
 })

@@ -144,7 +144,7 @@ export class Ingest {
   async #takeOver(): Promise<void> {
     const { db, onStored } = this.#options
     const from = this.#offset
-    const { bytes, epoch } = await this.#read(from, BATCH_BYTES, WAIT_SECONDS)
+    const { bytes, epoch } = await this.#read(from, BATCH_BYTES, WAIT_SECONDS, from)
     if (epoch !== this.#epoch) {
       this.#epoch = null
       return

@@ -11,12 +11,13 @@ export interface JournalPage {
   readonly epoch: string
 }
 
-export type ReadJournal = (after: number, limit: number, waitSeconds: number) => Promise<JournalPage>
+/** `taken`: up to which offset the journal is durably taken over, where that is to be said. */
+export type ReadJournal = (after: number, limit: number, waitSeconds: number, taken?: number) => Promise<JournalPage>
 
 /** `GET /journal` of serving. Throws UPSTREAM_FAILED when serving cannot be asked, or answers something else. */
 export function journalReader(serving: () => string, stop: AbortSignal): ReadJournal {
-  return async (after, limit, wait) => {
-    const path = `/journal?after=${after}&limit=${limit}&wait=${wait}`
+  return async (after, limit, wait, taken) => {
+    const path = `/journal?after=${after}&limit=${limit}&wait=${wait}${taken === undefined ? '' : `&acknowledge=${taken}`}`
     const signal = AbortSignal.any([stop, AbortSignal.timeout((wait + 10) * 1000)])
     try {
       const { statusCode, headers, body } = await request(`${serving()}${path}`, { signal })

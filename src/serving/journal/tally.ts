@@ -25,6 +25,7 @@ export class Tally {
   readonly #counted: readonly Counted[]
   readonly #flush: () => void
   #savedAt = 0
+  #durable = 0
   #timer: NodeJS.Timeout | undefined
   #saving: Promise<void> = Promise.resolve()
 
@@ -71,6 +72,11 @@ export class Tally {
     }
   }
 
+  /** Up to which offset predictions were counted and the counts saved: a start counts on from there. */
+  get savedTo(): number {
+    return this.#durable
+  }
+
   #save(): void {
     try {
       this.#flush()
@@ -89,6 +95,7 @@ export class Tally {
           await trx.insertInto('tallies').values({ model, ...state }).onConflict((c) => c.column('model').doUpdateSet(state)).execute()
         }
       })
+      .then(() => void (this.#durable = head))
       .catch((error: unknown) => this.#log.warn({ reason: errorMessage(error) }, 'the number of predictions could not be saved; a start will count further back'))
   }
 }
