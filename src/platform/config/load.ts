@@ -99,7 +99,8 @@ function withDefaults(schema: TSchema, value: unknown): unknown {
       const filled = withDefaults(property, result[key])
       if (filled !== undefined && !(Type.IsOptional(property) && result[key] === undefined)) result[key] = filled
     }
-    return value === undefined && Object.keys(result).length === 0 ? undefined : result
+    const mayBeEmpty = Object.values(schema.properties).every((property) => Type.IsOptional(property))
+    return value === undefined && Object.keys(result).length === 0 && !mayBeEmpty ? undefined : result
   }
   if (Type.IsArray(schema) && Array.isArray(value)) return value.map((item: unknown) => withDefaults(schema.items, item))
   if (Type.IsUnion(schema) && isRecord(value)) {
