@@ -8,6 +8,7 @@ import { peersVenv, root } from './peers.mjs'
 const venv = peersVenv()
 const missing = [
   [existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0, 'PostgreSQL 15: apt-get install postgresql'],
+  [['javac', 'mvn'].every(onPath), 'a JDK and Maven, for the Java client: apt-get install default-jdk-headless maven'],
   [findChromium() !== undefined, 'Chromium: apt-get install chromium, or name one in MILLRACE_CHROMIUM'],
 ].filter(([there]) => !there)
 if (missing.length > 0) {
@@ -27,8 +28,15 @@ const { status } = spawnSync(
 )
 process.exit(status ?? 1)
 
+function folders() {
+  return (process.env.PATH ?? '').split(':')
+}
+
+function onPath(name) {
+  return folders().some((folder) => existsSync(join(folder, name)))
+}
+
 function findChromium() {
-  const folders = (process.env.PATH ?? '').split(':')
   const names = ['chromium', 'chromium-browser', 'google-chrome']
-  return process.env.MILLRACE_CHROMIUM ?? folders.flatMap((folder) => names.map((name) => join(folder, name))).find((file) => existsSync(file))
+  return process.env.MILLRACE_CHROMIUM ?? folders().flatMap((folder) => names.map((name) => join(folder, name))).find((file) => existsSync(file))
 }

@@ -26,10 +26,12 @@ interface Line {
 
 /** Runs a script of checks (see checks.py): each line it prints becomes a test of its own. */
 export async function runChecks(t: TestContext, script: string, environment: Readonly<Record<string, string>>): Promise<void> {
-  const child = spawn(peersPython(), [script], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, PYTHONPATH: import.meta.dirname, PYTHONDONTWRITEBYTECODE: '1', ...environment },
-  })
+  await runProgram(t, [peersPython(), script], { PYTHONPATH: import.meta.dirname, PYTHONDONTWRITEBYTECODE: '1', ...environment })
+}
+
+/** The same for any program that prints such lines. */
+export async function runProgram(t: TestContext, [program, ...words]: readonly [string, ...string[]], environment: Readonly<Record<string, string>>): Promise<void> {
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
   t.after(() => child.kill())
   let errors = ''
   child.stderr.on('data', (part: Buffer) => (errors = (errors + part.toString()).slice(-8000)))
@@ -42,5 +44,5 @@ export async function runChecks(t: TestContext, script: string, environment: Rea
     await t.test(line.name, () => assert.ok(line.ok, line.error))
   }
   assert.equal(await exit, 0, errors)
-  assert.ok(checks > 0, `${script} checked nothing\n${errors}`)
+  assert.ok(checks > 0, `${program} ${words.join(' ')} checked nothing\n${errors}`)
 }
