@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { basename, delimiter } from 'node:path'
+import { Writable } from 'node:stream'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { nameOf, type Project } from '../versioning/project.ts'
 import { recordRun } from './orphans.ts'
@@ -39,11 +40,26 @@ export async function runStageCommands(project: Project, stage: Stage, options: 
   for (const line of lines) await runOne(project, stage, line, env, options)
 }
 
+/**
+ * Holds the command back until a line comes on descriptor 3: until its group stands on disk. A runner killed before that closes the descriptor, and nothing is
+ * run; one killed after it leaves an orphan that the next runner finds.
+ */
+const WAIT_THEN_RUN = 'read -r _ <&3 && exec 3<&- && exec "$0" "$@"'
+
+function letGo(child: Child): void {
+  const gate = child.stdio[3]
+  if (!(gate instanceof Writable)) return
+  // Where the shell has ended already its exit says so.
+  gate.on('error', () => undefined)
+  gate.end('\n')
+}
+
 async function runOne(project: Project, stage: Stage, line: string, env: NodeJS.ProcessEnv, options: CommandOptions): Promise<void> {
   if (options.signal?.aborted) throw cancelled(stage)
   const { command, args } = shellFor(line)
-  const child = spawn(command, args, { cwd: stage.wdir, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('/bin/sh', ['-c', WAIT_THEN_RUN, command, ...args], { cwd: stage.wdir, env, detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
   const forget = child.pid === undefined ? () => undefined : recordRun(project, child.pid)
+  letGo(child)
   const tails = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (text: string) => {
