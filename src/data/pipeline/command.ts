@@ -62,7 +62,7 @@ async function runOne(project: Project, stage: Stage, line: string, env: NodeJS.
   letGo(child)
   const tails = { stdout: '', stderr: '' }
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (text: string) => {
+    child[stream]?.setEncoding('utf8').on('data', (text: string) => {
       tails[stream] = (tails[stream] + text).slice(-TAIL_CHARS)
       options.onOutput?.({ stage: stage.address, stream, text })
     })
