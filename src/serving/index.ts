@@ -79,6 +79,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     clock,
     log,
     aliases: new Aliases(registryClient(createTransport(context.url('tracking'), { timeoutMs: 10_000 })), clock, (model) => router.recheck(model)),
+    agreement: (model, alias, version) => metrics.agreements.describe(model, alias, version),
     compare: compareAt(monitorClient(createTransport(context.url('monitor'), { timeoutMs: 60_000 }))),
   })
   registerRolloutMetrics(context.metrics, rollouts)

@@ -1,5 +1,5 @@
 import type { Transaction } from 'kysely'
-import type { Comparison, RolloutRequest, RolloutState } from '../../api/rollouts.ts'
+import type { Agreement, Comparison, RolloutRequest, RolloutState } from '../../api/rollouts.ts'
 import type { Clock } from '../../platform/clock/index.ts'
 import type { Database } from '../../platform/db/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
@@ -18,6 +18,8 @@ export interface EngineOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly aliases: Aliases
+  /** Of the version in shadow with what was answered; undefined where it has not predicted. */
+  readonly agreement: (model: string, alias: string, version: string) => Agreement | undefined
   /** What the labels say of a rollout, as the monitor knows it. */
   readonly compare: (lane: Lane, row: ProgressRow) => Promise<Comparison>
 }
@@ -122,7 +124,9 @@ export class Engine {
   }
 
   state(lane: Lane): RolloutState | null {
-    return lane.describe(this.#now())
+    const state = lane.describe(this.#now())
+    const agreement = state && this.#options.agreement(state.model, state.candidate_alias, state.candidate)
+    return agreement ? { ...state, agreement } : state
   }
 
   async #liveRow(lane: Lane): Promise<ProgressRow> {

@@ -37,8 +37,8 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function start(rollout: string): Promise<void> {
-    const yaml = `clock: {simulated: '2013-04-01T00:00:00Z'}\nstorage: {database: '${database}'}\ndeployments: [{model: delay, rollout: ${rollout}}]`
+  async function start(rollout: string, shadow = ''): Promise<void> {
+    const yaml = `clock: {simulated: '2013-04-01T00:00:00Z'}\nstorage: {database: '${database}'}\ndeployments: [{model: delay, rollout: ${rollout}${shadow}}]`
     service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml }), { projectFolder: join(folder, 'project') })
     await ready(service.url)
     await until(async () => /alias="challenger"/.test(await (await fetch(`${service.url}/metrics`)).text()))
@@ -99,6 +99,16 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       const { records } = await client().readJournal(0)
       assert.deepEqual(records.slice(0, 20).map(({ version, alias, exposure }) => ({ version, alias, exposure })), Array.from({ length: 20 }, () => ({ version: '2', alias: 'challenger', exposure: { rollout, arm: 'candidate', by: 'header' } })))
       assert.deepEqual(records.at(-1)?.exposure, { rollout, arm: 'champion', by: 'weight' })
+    })
+
+    test('tells how the candidate, in shadow, differs from what is answered', async () => {
+      await start('{steps: [{weight: 0}]}', ', shadow: [challenger]')
+      await act('start')
+      await send(20)
+      await until(async () => (await state()).agreement?.rows === 20)
+      const { agreement } = await state()
+      assert.ok(agreement && agreement.mean_difference !== null && agreement.mean_difference > 0 && agreement.other_class !== null && agreement.other_class >= 0)
+      assert.match(await (await fetch(`${service.url}/metrics`)).text(), /model_shadow_compared_rows_total\{model="delay",alias="challenger",version="2".*\} 20/)
     })
 
     test('gives a key the same version every time, over every protocol', async () => {

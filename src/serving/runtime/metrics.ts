@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from '../../platform/metrics/index.ts'
 import type { Place } from './session/port.ts'
+import { Agreements } from './agreement.ts'
 import { HotHistogram, ReportedHistogram } from './hot-metrics.ts'
 
 /** Seconds. */
@@ -36,6 +37,8 @@ export class ServingMetrics {
   readonly #versions = new Map<string, VersionMetrics>()
   readonly #failures: Counter<'model' | 'code'>
   readonly #shadowFailures: Counter<'model' | 'alias'>
+  /** How shadows differ from what was answered. */
+  readonly agreements: Agreements
   readonly #lookups: Counter<'outcome'>
   readonly #lookupSeconds: Counter
   readonly #missing: Counter<'model' | 'feature'>
@@ -44,6 +47,7 @@ export class ServingMetrics {
   constructor(registry: Registry, gauges: ServingGauges) {
     const registers = [registry]
     this.#failures = new Counter({ name: 'model_infer_request_failure_total', help: 'Prediction requests answered with an error, by its code', labelNames: ['model', 'code'], registers })
+    this.agreements = new Agreements(registry)
     this.#shadowFailures = new Counter({ name: 'model_infer_shadow_failure_total', help: 'Requests that a shadow could not predict', labelNames: ['model', 'alias'], registers })
     this.#lookups = new Counter({ name: 'feature_lookup_rows_total', help: 'Rows for which online features were asked, by outcome', labelNames: ['outcome'], registers })
     this.#lookupSeconds = new Counter({ name: 'feature_lookup_seconds_total', help: 'Time spent in calls to the features service', registers })

@@ -177,7 +177,7 @@ export class DataPlane {
       metrics.rows += request.rows.length
       if (shadows.length > twins.length) {
         const others = shadows.filter((shadow) => shadow.model !== model)
-        if (others.length > 0) void inShadows({ served, shadows: others, requestId: request.id, metrics: this.#metrics, log: this.#log }, (shadow) => this.#shadow(served, shadow, request, { model, online }))
+        if (others.length > 0) void inShadows({ served, shadows: others, requestId: request.id, metrics: this.#metrics, log: this.#log }, (shadow) => this.#shadow(served, shadow, request, { model, online, job }))
       }
       return { model: model.name, version: model.version, kind: model.byRows.outputs.kind, scores: job.scores, labels: job.labels, metrics }
     } finally {
@@ -188,7 +188,7 @@ export class DataPlane {
     }
   }
 
-  async #shadow(served: Served, target: Target, request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined }): Promise<void> {
+  async #shadow(served: Served, target: Target, request: PredictRequest, answered: { model: LoadedModel; online: readonly OnlineValues[] | undefined; job: PlaneJob }): Promise<void> {
     const { model } = target
     for (const [i, row] of request.rows.entries()) {
       const problems = model.byRows.validate(row)
@@ -196,7 +196,8 @@ export class DataPlane {
     }
     const sameFeatures = model.byRows.inputs.online.join() === answered.model.byRows.inputs.online.join()
     const online = sameFeatures ? answered.online : needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
-    await this.#run(served, target, request, online, 'shadow', [])
+    const job = await this.#run(served, target, request, online, 'shadow', [])
+    this.#metrics.agreements.of(served.name, target.alias, model.version).addRows(answered.job, job, model.byRows.kind === 'classifier')
     this.#compile(model, served.limits).metrics.shadowRows += request.rows.length
   }
 

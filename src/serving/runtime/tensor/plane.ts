@@ -97,7 +97,8 @@ export class TensorPlane {
       if (shadows.length > 0) {
         void inShadows({ served, shadows, requestId: request.id, metrics: this.#metrics, log: this.#log }, async (shadow) => {
           check(shadow.model, request)
-          await this.#run(served, shadow, request, 'shadow')
+          const beside = await this.#run(served, shadow, request, 'shadow')
+          this.#metrics.agreements.of(served.name, shadow.alias, shadow.model.version).addTensors(outputs, beside, rows)
           this.#compile(shadow.model, served.limits).metrics.shadowRows += rows
         })
       }

@@ -1,0 +1,112 @@
+import type { Agreement } from '../../api/rollouts.ts'
+import { Counter, type Registry } from '../../platform/metrics/index.ts'
+import { elementsOf } from './tensor/datatypes.ts'
+import type { TensorMap } from './tensor/session.ts'
+
+/** What a prediction by rows says: see `Prediction`. */
+interface Scored {
+  readonly scores: Float64Array
+  readonly labels: Float64Array
+}
+
+/** How the answers of one shadow differ from those that were returned for the same rows, since serving started. */
+export class AgreementCounts {
+  readonly model: string
+  readonly alias: string
+  readonly version: string
+  rows = 0
+  /** Sum over rows of |difference|; of how many rows there was one. */
+  difference = 0
+  scored = 0
+  /** Rows of another class; of how many rows there was one. */
+  changed = 0
+  classified = 0
+
+  constructor(model: string, alias: string, version: string) {
+    this.model = model
+    this.alias = alias
+    this.version = version
+  }
+
+  addRows(returned: Scored, shadow: Scored, classes: boolean): void {
+    const rows = returned.scores.length
+    this.rows += rows
+    this.scored += rows
+    if (classes) this.classified += rows
+    for (let i = 0; i < rows; i++) {
+      this.difference += Math.abs(returned.scores[i]! - shadow.scores[i]!)
+      if (classes && returned.labels[i] !== shadow.labels[i]) this.changed++
+    }
+  }
+
+  /** Of a whole request: mean |difference| over its elements of floats, share of others that are not the same; of outputs that have the same name and shape in both. */
+  addTensors(returned: TensorMap, shadow: TensorMap, rows: number): void {
+    let [elements, difference, words, changed] = [0, 0, 0, 0]
+    for (const [name, { datatype, shape, data }] of returned) {
+      const other = shadow.get(name)
+      if (!other || other.datatype !== datatype || other.shape.join() !== shape.join()) continue
+      const [a, b] = [[...elementsOf(data, datatype)], [...elementsOf(other.data, datatype)]]
+      for (const [i, value] of a.entries()) {
+        const beside = b[i]
+        if (/^FP/.test(datatype) && typeof value === 'number' && typeof beside === 'number') {
+          if (!Number.isFinite(value - beside)) continue
+          elements++
+          difference += Math.abs(value - beside)
+        } else {
+          words++
+          if (value !== beside) changed++
+        }
+      }
+    }
+    this.rows += rows
+    if (elements > 0) [this.scored, this.difference] = [this.scored + rows, this.difference + (rows * difference) / elements]
+    if (words > 0) [this.classified, this.changed] = [this.classified + rows, this.changed + (rows * changed) / words]
+  }
+
+  describe(): Agreement {
+    const { rows, scored, difference, classified, changed } = this
+    return { rows, mean_difference: scored === 0 ? null : difference / scored, other_class: classified === 0 ? null : changed / classified }
+  }
+}
+
+/** Shadows of which counts are kept: the oldest are forgotten. */
+const KEPT = 50
+
+export class Agreements {
+  readonly #counts = new Map<string, AgreementCounts>()
+
+  constructor(registry: Registry) {
+    const counts = this.#counts
+    const counter = (name: string, help: string, read: (one: AgreementCounts) => number) =>
+      registry.registerMetric(
+        new Counter({
+          name,
+          help,
+          labelNames: ['model', 'alias', 'version'],
+          registers: [],
+          collect() {
+            this.reset()
+            for (const one of counts.values()) this.inc({ model: one.model, alias: one.alias, version: one.version }, read(one))
+          },
+        }),
+      )
+    counter('model_shadow_compared_rows_total', 'Rows of which a shadow and the version that answered gave a score', (one) => one.scored)
+    counter('model_shadow_difference_total', 'Sum of the absolute differences of those scores', (one) => one.difference)
+    counter('model_shadow_other_class_total', 'Rows to which a shadow gave another class', (one) => one.changed)
+  }
+
+  of(model: string, alias: string, version: string): AgreementCounts {
+    const key = `${model}\n${alias}\n${version}`
+    const known = this.#counts.get(key)
+    if (known) return known
+    const [oldest] = this.#counts.keys()
+    if (this.#counts.size >= KEPT && oldest !== undefined) this.#counts.delete(oldest)
+    const made = new AgreementCounts(model, alias, version)
+    this.#counts.set(key, made)
+    return made
+  }
+
+  describe(model: string, alias: string, version: string): Agreement | undefined {
+    return this.#counts.get(`${model}\n${alias}\n${version}`)?.describe()
+  }
+}
