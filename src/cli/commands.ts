@@ -26,6 +26,7 @@ export const COMMANDS = {
   db: () => import('./db.ts'),
   events: () => import('./events.ts'),
   query: () => import('./query.ts'),
+  replay: () => import('./replay.ts'),
   status: () => import('./status.ts'),
   clock: () => import('./clock.ts'),
 } as const satisfies Record<string, () => Promise<CommandModule>>

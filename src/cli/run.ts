@@ -6,7 +6,6 @@ import { COMMANDS, isCommand } from './commands.ts'
 export async function runCommand(argv: readonly string[]): Promise<void> {
   const program = new Command('millrace')
     .description('The whole life of a machine-learning model: version, validate, train, track, serve, watch, retrain, promote.')
-    .version(VERSION)
     .option('-C, --project <folder>', 'run as if started in this folder', '.')
     .showHelpAfterError('(run millrace --help)')
     .configureOutput({ outputError: (text, write) => write(`millrace: USAGE: ${text.replace(/^error: /, '')}`) })
@@ -17,6 +16,8 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
       await warn()
     })
   const name = argv.find((argument, i) => !argument.startsWith('-') && !['-C', '--project'].includes(argv[i - 1] ?? ''))
+  // A command may have a --version of its own, as `replay` has: that of the program is for the program alone.
+  if (name === undefined || !isCommand(name)) program.version(VERSION)
   const wanted = name !== undefined && isCommand(name) ? [name] : Object.keys(COMMANDS).filter(isCommand)
   for (const key of wanted) (await COMMANDS[key]()).register(program)
   await program.parseAsync([...argv], { from: 'user' })

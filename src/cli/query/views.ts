@@ -61,6 +61,20 @@ export function predictionsView({ journal: files, packed }: Pick<QueryFiles, 'jo
   return `create view predictions as select ${shown.join(', ')} from (${all})`
 }
 
+/** Answers that were recorded whole, of no probe; inputs and features as the text of their JSON. Of a request that was sent twice the earliest counts. */
+export function recordedView({ journal, packed }: Pick<QueryFiles, 'journal' | 'packed'>): string {
+  const columns = { ...JOURNAL_COLUMNS, inputs: 'VARCHAR', features: 'VARCHAR' }
+  const names = ['id', 'row', 'model', 'version', 'time', 'score', 'missing', 'inputs', 'features', 'masked', 'left_out'].map((name) => `"${name}"`).join(', ')
+  const where = `where role = 'champion' and not coalesce(probe, false) and inputs is not null and score is not null`
+  const described = Object.entries(columns).map(([name, type]) => `"${name}": ${literal(type)}`).join(', ')
+  const sources = [
+    ...(packed.length === 0 ? [] : [`select ${names} from read_parquet([${packed.map(literal).join(', ')}], union_by_name = true, hive_partitioning = false) ${where}`]),
+    ...(journal.length === 0 ? [] : [`select ${names} from read_json([${journal.map(literal).join(', ')}], format = 'newline_delimited', ignore_errors = true, columns = {${described}}) ${where} and crc is not null`]),
+  ]
+  const nothing = `select ${Object.entries(columns).map(([name, type]) => `null::${type} as "${name}"`).join(', ')} limit 0`
+  return `create view recorded as ${sources.length === 0 ? nothing : sources.join(' union all ')}`
+}
+
 /** Inputs and features are the text of the line's JSON there. */
 function packedRows(names: readonly string[], files: readonly string[]): string {
   const columns = names.map((name) => (name === 'inputs' || name === 'features' ? `"${name}"::JSON::MAP(VARCHAR, VARCHAR) as "${name}"` : name === 'tensors' ? 'tensors::JSON as tensors' : `"${name}"`))

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { MillraceError } from '../platform/errors/index.ts'
+
+interface Options {
+  readonly model: string
+  readonly from: string
+  readonly to: string
+  readonly version: string
+  readonly against?: string
+  readonly by?: string
+  readonly json?: string
+  readonly html?: string
+}
+
+export function register(program: Command): void {
+  program
+    .command('replay')
+    .description('send recorded traffic to a version of a model again, as probes, and show how its answers differ')
+    .requiredOption('--model <name>', 'whose traffic')
+    .requiredOption('--from <time>', 'first moment, RFC 3339 or a date, in project time')
+    .requiredOption('--to <time>', 'first moment that is no longer replayed')
+    .requiredOption('--version <version>', 'the version that is asked')
+    .option('--against <version>', 'compare with this version, asked too (default: what was answered then)')
+    .option('--by <column>', 'an input or a feature to slice by: its categories, or quartiles')
+    .option('--json <file>', 'write the report as JSON')
+    .option('--html <file>', 'write the report as a page')
+    .action(run)
+}
+
+async function run(options: Options): Promise<void> {
+  const from = moment('--from', options.from)
+  const to = moment('--to', options.to)
+  if (to <= from) throw new MillraceError('USAGE', `--to: found ${options.to}, expected a moment after --from, ${options.from}`)
+  const { loadProject } = await import('./project.ts')
+  const { connect } = await import('./connect.ts')
+  const { ReplayStore } = await import('./replay/source.ts')
+  const { replay } = await import('./replay/run.ts')
+  const { drawHtml, drawText } = await import('./replay/draw.ts')
+  const { writeFileDurable } = await import('../platform/fs/index.ts')
+  const project = loadProject()
+  const { model, version, against, by } = options
+  const store = await ReplayStore.open(project, { model, from, to })
+  try {
+    const more = { ...(against === undefined ? {} : { against }), ...(by === undefined ? {} : { by }) }
+    const report = await replay(store, connect(project, 'serving', { timeoutMs: 60_000 }), { model, version, from, to, ...more, onProgress: progress() })
+    if (options.json !== undefined) writeFileDurable(options.json, `${JSON.stringify(report, null, 2)}\n`)
+    if (options.html !== undefined) writeFileDurable(options.html, drawHtml(report))
+    process.stdout.write(drawText(report))
+  } finally {
+    store.close()
+  }
+}
+
+/** On a terminal: how far it is, and about how long it takes still. */
+function progress(): (done: number, total: number) => void {
+  const started = performance.now()
+  return (done, total) => {
+    if (!process.stderr.isTTY || total === 0) return
+    const left = done === 0 ? 0 : ((performance.now() - started) / done / 1000) * (total - done)
+    process.stderr.write(done >= total ? '\r\u001b[K' : `\r\u001b[K${done} of ${total} rows, about ${Math.ceil(left)} s to go`)
+  }
+}
+
+function moment(option: string, text: string): number {
+  const time = /^\d{4}-\d\d-\d\d(T.+)?$/.test(text) ? Date.parse(text.length === 10 ? `${text}T00:00:00Z` : text) : Number.NaN
+  if (Number.isFinite(time)) return time
+  throw new MillraceError('USAGE', `${option}: found ${text}, expected a date or an RFC 3339 moment`)
+}

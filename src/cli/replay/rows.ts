@@ -1,0 +1,48 @@
+import type { Scalar } from '../../api/serving.ts'
+
+export type Row = Readonly<Record<string, Scalar>>
+
+/** A recorded answer, as the journal has it. */
+export interface Recorded {
+  readonly id: string
+  readonly row: number
+  readonly score: number
+  readonly inputs: Row
+  readonly features: Row
+  readonly missing: readonly string[]
+  readonly masked: readonly string[]
+  readonly label: number | null
+}
+
+/** What is sent again, or why it cannot be. */
+export type Resent = { readonly row: Row } | { readonly masked: string }
+
+/**
+ * The row with the online features that the answer was made of, under their full names, so that nothing is looked up again; null where one was missing. `columns`: what the
+ * version takes. A column that is masked in the record cannot be sent again, where the version needs it.
+ */
+export function resend({ inputs, features, missing, masked }: Recorded, columns: readonly string[]): Resent {
+  const absent = new Set(missing.map((reference) => reference.replace(':', '__')))
+  const row: Record<string, Scalar> = { ...inputs }
+  for (const column of columns) {
+    const short = column.slice(column.indexOf('__') + 2)
+    if (masked.includes(column) || (column.includes('__') && masked.includes(short))) return { masked: column }
+    if (row[column] !== undefined || !column.includes('__')) continue
+    const value = absent.has(column) ? null : (features[column] ?? features[short])
+    if (value !== undefined) row[column] = value
+    else if (column in features || short in features) row[column] = null
+  }
+  return { row }
+}
+
+/** Rows with the same columns go together: an absent column is not a null one. */
+export function groupsOf<T extends { readonly row: Row }>(rows: readonly T[]): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>()
+  for (const one of rows) {
+    const key = Object.entries(one.row).map(([name, value]) => `${name} ${value === null ? '' : typeof value}`).sort().join()
+    const group = groups.get(key)
+    if (group) group.push(one)
+    else groups.set(key, [one])
+  }
+  return [...groups.values()]
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import type { Transport } from '../../../sdk/http.ts'
+import { servingClient } from '../../../sdk/serving.ts'
+import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import { type ReplayReport, differences } from './report.ts'
+import { type Recorded, type Row, groupsOf, resend } from './rows.ts'
+import type { Compared, ReplayStore, Span } from './source.ts'
+
+export interface ReplayOptions extends Span {
+  readonly version: string
+  /** A version; absent: what was recorded. */
+  readonly against?: string
+  readonly by?: string
+  readonly onProgress: (done: number, total: number) => void
+}
+
+interface Sent {
+  readonly recorded: Recorded
+  readonly row: Row
+}
+
+/** Rows of one request: few enough that live traffic does not wait long behind them. */
+const ROWS = 100
+
+/** Sends recorded rows to a version as probes, one request at a time, and compares the answers. */
+export async function replay(store: ReplayStore, transport: Transport, options: ReplayOptions): Promise<ReplayReport> {
+  const { model, version, against, by } = options
+  const columns = await inputsOf(transport, model, version)
+  const ask = asker(transport, model)
+  const total = await store.count()
+  const refused = { rows: 0, example: null as string | null }
+  const masked = { rows: 0, column: null as string | null }
+  let done = 0
+  let replayed = 0
+  let classifier = true
+  const compare = async (sent: readonly Sent[]): Promise<void> => {
+    try {
+      const rows = sent.map(({ row }) => row)
+      const answered = await ask(version, rows)
+      const baseline = against === undefined ? null : await ask(against, rows)
+      classifier = answered.labels.length > 0
+      await store.add(sent.map(({ recorded, row }, i): Compared => ({
+        a: baseline?.probabilities[i] ?? recorded.score,
+        b: answered.probabilities[i] ?? Number.NaN,
+        label: recorded.label,
+        slice: by === undefined ? null : (row[by] ?? recorded.features[by] ?? null),
+      })))
+      replayed += sent.length
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== 'INPUT_INVALID') throw error
+      // One bad row is refused with all that came with it.
+      if (sent.length > 1) for (const one of sent) await compare([one])
+      else {
+        refused.rows++
+        refused.example ??= errorMessage(error)
+      }
+    }
+  }
+  for await (const chunk of store.recorded()) {
+    const sendable: Sent[] = []
+    for (const recorded of chunk) {
+      const again = resend(recorded, columns)
+      if ('row' in again) sendable.push({ recorded, row: again.row })
+      else {
+        masked.rows++
+        masked.column ??= again.masked
+      }
+    }
+    for (const group of groupsOf(sendable)) {
+      for (let at = 0; at < group.length; at += ROWS) {
+        await compare(group.slice(at, at + ROWS))
+        options.onProgress(Math.min(done + at + ROWS, total), total)
+      }
+    }
+    done += chunk.length
+    options.onProgress(done, total)
+  }
+  const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
+  const found = await differences(store, classifier, by ?? null)
+  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, by: by ?? null, ...found }
+}
+
+function asker(transport: Transport, model: string) {
+  const client = servingClient(transport)
+  const run = randomUUID()
+  let count = 0
+  return async (version: string, rows: readonly Row[]) => {
+    try {
+      return await client.predict(model, rows, { version, probe: true, requestId: `replay-${run}-${count++}`, headers: { 'x-millrace-actor': 'replay' } })
+    } catch (error) {
+      // V2's errors carry no code: a 400 or 422 is what the version says of these rows.
+      if (error instanceof MillraceError && (error.status === 400 || error.status === 422)) throw new MillraceError('INPUT_INVALID', error.message, { cause: error })
+      throw error
+    }
+  }
+}
+
+/** NOT_FOUND where serving does not know the version. */
+async function inputsOf(transport: Transport, model: string, version: string): Promise<readonly string[]> {
+  const described = await transport.json<{ readonly inputs?: readonly { readonly name: string }[] }>('GET', `/v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}`)
+  return (described.inputs ?? []).map(({ name }) => name)
+}

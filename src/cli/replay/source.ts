@@ -1,0 +1,103 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { Scalar } from '../../api/serving.ts'
+import { Instance } from '../../platform/duckdb/instance.ts'
+import { literal } from '../../platform/duckdb/sql.ts'
+import type { Project } from '../project.ts'
+import { loadLabels } from '../query/tables.ts'
+import { queryFiles, recordedView } from '../query/views.ts'
+import type { Recorded, Row } from './rows.ts'
+
+export interface Span {
+  readonly model: string
+  /** Project time, milliseconds; `to` is not part of it. */
+  readonly from: number
+  readonly to: number
+}
+
+export interface Compared {
+  readonly a: number
+  readonly b: number
+  readonly label: number | null
+  readonly slice: Scalar
+}
+
+const LIMITS = { memory: '256MB', threads: 2 }
+
+/** Recorded traffic in, compared answers out: both in DuckDB, which spills what does not fit. */
+export class ReplayStore {
+  readonly #instance: Instance
+  readonly #reading: DuckDBConnection
+  readonly #writing: DuckDBConnection
+
+  private constructor(instance: Instance, reading: DuckDBConnection, writing: DuckDBConnection) {
+    this.#instance = instance
+    this.#reading = reading
+    this.#writing = writing
+  }
+
+  static async open(project: Project, { model, from, to }: Span): Promise<ReplayStore> {
+    const files = queryFiles(project)
+    const instance = await Instance.open({ ...LIMITS, confinedTo: [...files.journal, ...files.packed] })
+    const reading = await instance.connect()
+    await reading.run(recordedView(files))
+    await loadLabels(reading, project)
+    const within = `model = ${literal(model)} and "time" >= ${from} and "time" < ${to}`
+    await reading.run(`create view replayed as select r.*, l.label from (select distinct on (id, "row") * from recorded where ${within} order by id, "row", "time") r left join labels l using (id, "row")`)
+    await reading.run('create table compared (a DOUBLE, b DOUBLE, label DOUBLE, "text" VARCHAR, "number" DOUBLE)')
+    return new ReplayStore(instance, reading, await instance.connect())
+  }
+
+  async count(): Promise<number> {
+    const [row] = (await this.#reading.runAndReadAll('select count(*)::INTEGER from replayed')).getRows()
+    return Number(row?.[0] ?? 0)
+  }
+
+  /** By request, so that a slice of time does not come first. */
+  async *recorded(): AsyncGenerator<readonly Recorded[], void> {
+    const columns = `id, "row", score, inputs, features, missing::JSON::VARCHAR, masked::JSON::VARCHAR, label`
+    const result = await this.#reading.stream(`select ${columns} from replayed`)
+    for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+      yield chunk.getRows().map(([id, row, score, inputs, features, missing, masked, label]) => ({
+        id: String(id),
+        row: Number(row),
+        score: Number(score),
+        inputs: parse<Row>(inputs, {}),
+        features: parse<Row>(features, {}),
+        missing: parse<readonly string[]>(missing, []),
+        masked: parse<readonly string[]>(masked, []),
+        label: typeof label === 'number' ? label : null,
+      }))
+    }
+  }
+
+  async add(rows: readonly Compared[]): Promise<void> {
+    const appender = await this.#writing.createAppender('compared')
+    for (const { a, b, label, slice } of rows) {
+      appender.appendDouble(a)
+      appender.appendDouble(b)
+      if (label === null) appender.appendNull()
+      else appender.appendDouble(label)
+      if (slice === null || typeof slice === 'number') appender.appendNull()
+      else appender.appendVarchar(String(slice))
+      if (typeof slice === 'number') appender.appendDouble(slice)
+      else appender.appendNull()
+      appender.endRow()
+    }
+    appender.closeSync()
+  }
+
+  async rows(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    return (await this.#writing.runAndReadAll(sql)).getRowObjectsJS()
+  }
+
+  close(): void {
+    this.#reading.closeSync()
+    this.#writing.closeSync()
+    this.#instance.close()
+  }
+}
+
+/** Written by serving. */
+function parse<T>(text: unknown, absent: T): T {
+  return typeof text === 'string' ? JSON.parse(text) : absent
+}
