@@ -59,7 +59,7 @@ function print({ json }: Options, state: RolloutState): void {
 }
 
 /** Words for people; `--json` has everything. */
-export function describeRollout(state: RolloutState): readonly string[] {
+function describeRollout(state: RolloutState): readonly string[] {
   const { model, candidate, champion, phase, step, steps, weight, arms, exposed, quality, agreement } = state
   const arm = (name: 'champion' | 'candidate', version: string) => {
     const { requests, errors, refused, p99_ms: p99 } = arms[name]

@@ -74,8 +74,9 @@ export class ArmMeter {
   /** Milliseconds, the bounds of the bucket that holds the share's quantile of answers; null without answers. */
   quantile(share: number): { readonly above: number; readonly atMost: number } | null {
     const answered = this.#total(ANSWERED)
+    if (answered === 0) return null
     let below = 0
-    for (let i = 0; answered > 0 && i <= BOUNDS.length; i++) {
+    for (let i = 0; i <= BOUNDS.length; i++) {
       below += this.#total(LATENCIES + i)
       if (below >= share * answered) return { above: i === 0 ? 0 : BOUNDS[i - 1]!, atMost: BOUNDS[i] ?? Infinity }
     }

@@ -146,8 +146,21 @@ export class Engine {
     const now = this.#now()
     const { model, config, deployment } = lane
     const row: ProgressRow = {
-      ...{ model, rollout_id: hexId(), alias: deployment.alias, champion, candidate_alias: config.candidate, candidate, phase: 'progressing' },
-      ...{ step: 0, since: now, held_ms: null, ...by, started_at: now, changed_at: now, revision: (lane.row?.revision ?? 0) + 1 },
+      model,
+      rollout_id: hexId(),
+      alias: deployment.alias,
+      champion,
+      candidate_alias: config.candidate,
+      candidate,
+      phase: 'progressing',
+      step: 0,
+      since: now,
+      held_ms: null,
+      reason: by.reason,
+      actor: by.actor,
+      started_at: now,
+      changed_at: now,
+      revision: (lane.row?.revision ?? 0) + 1,
     }
     await this.#write(lane, row, (trx) => replaceProgress(trx, row, lane.row))
   }

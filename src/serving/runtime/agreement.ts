@@ -48,7 +48,7 @@ export class AgreementCounts {
       const [a, b] = [[...elementsOf(data, datatype)], [...elementsOf(other.data, datatype)]]
       for (const [i, value] of a.entries()) {
         const beside = b[i]
-        if (/^FP/.test(datatype) && typeof value === 'number' && typeof beside === 'number') {
+        if (datatype.startsWith('FP') && typeof value === 'number' && typeof beside === 'number') {
           if (!Number.isFinite(value - beside)) continue
           elements++
           difference += Math.abs(value - beside)
