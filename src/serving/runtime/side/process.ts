@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Transport, createTransport } from '../../../../sdk/http.ts'
@@ -125,6 +126,9 @@ export class SideProcess {
         const transport = createTransport(`http://127.0.0.1:${Number.parseInt(port, 10)}`, { timeoutMs: this.#options.requestTimeoutMs ?? REQUEST_MS })
         if (await answers(transport)) {
           this.#transport = transport
+          // It serves us: what keeps us alive is not it but our own server. Where we end, its life line does.
+          child.unref()
+          for (const stream of child.stdio) if (stream instanceof Socket) stream.unref()
           return
         }
       }
