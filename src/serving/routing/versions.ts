@@ -2,6 +2,7 @@ import { type OnDemandConfig, durationMs } from '../../domain/config.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { Registry } from '../../platform/metrics/index.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
+import type { PythonOptions } from '../runtime/side/row-model.ts'
 import { CacheMetrics } from './cache-metrics.ts'
 import type { Deployment } from './deployment.ts'
 import { LoadedModels } from './loaded-models.ts'
@@ -21,6 +22,8 @@ export interface VersionsOptions {
   readonly prometheus: Registry
   readonly metrics: ServingMetrics
   readonly log: Logger
+  /** How models that are not ONNX are run. */
+  readonly python: PythonOptions
 }
 
 /** The versions in memory, and how requests reach those that no alias of a deployment points at. */
@@ -31,14 +34,14 @@ export interface Versions {
   readonly locator: Locator
 }
 
-export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log }: VersionsOptions): Versions {
+export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log, python }: VersionsOptions): Versions {
   const stop = new AbortController()
   const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length })
   const loaded = new LoadedModels({
     store,
     maxBytes: config.max_bytes,
     pinned: (model) => deployments.some(({ slots }) => slots.some((slot) => slot.live === model)),
-    settings: (model) => deployments.find(({ name }) => name === model)?.loading ?? {},
+    settings: (model) => ({ ...deployments.find(({ name }) => name === model)?.loading, python }),
     metrics: cacheMetrics,
     stop,
   })
