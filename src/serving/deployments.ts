@@ -6,6 +6,7 @@ import { type ServiceName, parseConfig } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import type { Logger } from '../platform/log/index.ts'
 import { recordingOf } from './journal/recording.ts'
+import type { Lifecycle } from './limits/lifecycle.ts'
 import { Deployment } from './routing/deployment.ts'
 import { LATEST, type ModelRepository } from './routing/model-repository.ts'
 import type { AskFeatures, LookupObserver } from './runtime/lookup.ts'
@@ -65,9 +66,9 @@ export function undeclared({ project, on_demand: { alias } }: ProjectConfig, mod
 }
 
 /** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */
-export async function drain(deployments: readonly Deployment[]): Promise<void> {
+export async function drain(lifecycle: Lifecycle, deployments: readonly Deployment[]): Promise<void> {
   const deadline = Date.now() + DRAIN_MS
-  while (deployments.some((deployment) => deployment.waiting + deployment.shadowing > 0) && Date.now() < deadline) {
+  while ((lifecycle.inFlight > 0 || deployments.some((deployment) => deployment.waiting + deployment.shadowing > 0)) && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -11,6 +11,7 @@ import { bodyLimitOf, deploymentsOf, drain, makeDeployments, undeclared } from '
 import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
+import { Lifecycle } from './limits/lifecycle.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
@@ -31,7 +32,7 @@ export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = {
 
 async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
   const { config, folder, log, clock } = context
-  let stopping = false
+  const lifecycle = new Lifecycle()
   let polling: NodeJS.Timeout | undefined
   const journal = Journal.open({
     folder: join(folder, 'journal'),
@@ -93,7 +94,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     log,
     bodyLimit: bodyLimitOf(config),
     hostAllowed: createHostCheck(config.http.allowed_hosts),
-    stopping: () => stopping,
+    lifecycle,
   })
   const tally = new Tally(context.db, journal, log, deployments, () => plane.flush())
   const { retention } = config.journal
@@ -105,14 +106,14 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     retentionMs: retention === undefined ? undefined : durationMs(retention),
     counted: () => tally.savedTo,
   })
-  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath })
+  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath, lifecycle })
   registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath)
   await tally.start()
   await router.start()
   await rollouts.start()
   context.onClockMove(() => rollouts.wake())
-  const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, stopping: () => stopping })
+  const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle })
   // The aliases of a repository do not move: it is looked at when a load is asked for.
   if (!repository) {
     context.follow('serving', ['dev.millrace.model.alias.moved', 'dev.millrace.model.version.deleted', 'dev.millrace.model.deleted'], async ({ event }) => {
@@ -130,9 +131,9 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       ...deployments.filter((deployment) => deployment.shadowing > 0).map((deployment) => `predictions in shadow for ${deployment.name}`),
     ],
     stop: async () => {
-      stopping = true
       clearInterval(polling)
-      await Promise.all([drain([...deployments, ...versions.locator.undeclared]), grpc?.stop()])
+      await lifecycle.leave(context.http.server, durationMs(config.services.serving.drain))
+      await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared]), grpc?.stop()])
       await rollouts.stop()
       await router.stop()
       await keeper.stop()

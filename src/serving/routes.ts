@@ -4,6 +4,7 @@ import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
 import type { Keeper } from './journal/keeper.ts'
+import type { Lifecycle } from './limits/lifecycle.ts'
 import { useProtocolManners } from './protocols/scope.ts'
 import { describeServer, isReady, modelMetadata, modelReady } from './protocols/v2/server.ts'
 import type { ModelRepository } from './routing/model-repository.ts'
@@ -20,14 +21,15 @@ export interface RoutesOptions {
   readonly journal: Journal
   readonly keeper: Keeper
   readonly hotPath: RequestTaker
+  readonly lifecycle: Lifecycle
 }
 
 /** The routes off the hot path, and the hot path's own in the OpenAPI document. */
-export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, keeper, hotPath }: RoutesOptions): Promise<void> {
+export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, keeper, hotPath, lifecycle }: RoutesOptions): Promise<void> {
   await registerPredictions(http, hotPath)
   await http.register(async (scope) => {
     useProtocolManners(scope)
-    registerInferenceProtocol(scope, router)
+    registerInferenceProtocol(scope, router, lifecycle)
     registerV1(scope, router)
     registerRepositoryRoutes(scope, router, repository)
   })
@@ -61,12 +63,12 @@ export async function registerRoutes(http: HttpServer, { router, rollouts, repos
 /** The protocol asks for 4xx of a model that is not ready (specification/protocol/inference_rest.md, Model Ready); Triton's is this. */
 const NOT_READY = 400
 
-function registerInferenceProtocol(http: HttpServer, router: Router): void {
+function registerInferenceProtocol(http: HttpServer, router: Router, lifecycle: Lifecycle): void {
   const tags = ['inference']
   http.get('/v2', { schema: { tags } }, describeServer)
   http.get('/v2/health/live', { schema: { tags } }, () => ({ live: true }))
   http.get('/v2/health/ready', { schema: { tags } }, (_request, reply) => {
-    const ready = isReady(router)
+    const ready = isReady(router) && !lifecycle.leaving
     return reply.status(ready ? 200 : 503).send({ live: true, ready })
   })
 

@@ -28,6 +28,7 @@ const services = closed({
   serving: closed({
     ...serviceProperties(DEFAULT_PORTS.serving),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port for the Open Inference Protocol over gRPC, at the same host; left out: no gRPC' })),
+    drain: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `5s`', default: '0s', description: 'After SIGTERM: how long it still takes new connections while it says that it is not ready, so that what balances the load sends elsewhere' }),
     python: Type.Optional(Type.String({ minLength: 1, description: 'Python interpreter with mlflow, for models that are not ONNX: a path, relative to the project, or a name; left out: such models are refused' })),
   }),
   monitor: serviceSchema(DEFAULT_PORTS.monitor),

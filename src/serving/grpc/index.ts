@@ -28,13 +28,13 @@ const STOP_PATIENCE_MS = 5000
 
 /** Serves the Open Inference Protocol V2 over gRPC, with health and reflection, in the clear. PORT_TAKEN where it cannot listen. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
-  const { host, port, messageLimit, router, stopping } = options
+  const { host, port, messageLimit, router, lifecycle } = options
   // It writes to stderr what it gives as errors too.
   setLogVerbosity(logVerbosity.NONE)
   const definition = loadSync(PROTO, { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true })
   const server = new Server({ 'grpc.max_receive_message_length': messageLimit, 'grpc.max_concurrent_streams': CALLS_AT_ONCE })
   server.addService(definition[SERVICE] as ServiceDefinition, inferenceCalls(options))
-  const health = new Health(['', SERVICE], () => isReady(router) && !stopping())
+  const health = new Health(['', SERVICE], () => isReady(router) && !lifecycle.leaving)
   health.addTo(server)
   new ReflectionService(definition).addToServer(server)
   try {

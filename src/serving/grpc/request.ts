@@ -37,6 +37,14 @@ function valuesOf(contents: Contents, field: keyof Contents, where: string): rea
   return contents[field]
 }
 
+/** About what the elements of a message take on the wire; typed ones as eight bytes each. */
+export function bytesOf({ inputs, raw_input_contents: raw }: InferRequest): number {
+  let bytes = 0
+  for (const { length } of raw) bytes += length
+  for (const { contents } of inputs) if (contents) for (const field of CONTENT_FIELDS) bytes += 8 * contents[field].length
+  return bytes
+}
+
 /** `outputs` and `parameters` as the protocol's JSON has them. */
 export function wishesOf({ outputs, parameters }: InferRequest): Readonly<Record<string, unknown>> {
   return {

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
 import { LRUCache } from 'lru-cache'
 import { MillraceError } from '../../platform/errors/index.ts'
 
@@ -44,9 +43,9 @@ export class Quota {
   }
 
   /** Whom a request counts for. What a header says is kept as its hash: it may be a key, and of any length. */
-  callerOf(header: (name: string) => string | undefined, address: string | undefined): string {
+  callerOf(request: { header(name: string): string | undefined }, address: string | undefined): string {
     const { caller } = this.#options
-    const named = caller === 'address' ? undefined : header(caller)
+    const named = caller === 'address' ? undefined : request.header(caller)
     return named === undefined || named === '' ? `address ${address ?? ''}` : hash('sha256', named, 'base64')
   }
 
@@ -71,12 +70,4 @@ export function rateLimit({ remaining, reset }: QuotaState): string {
 
 export function quotaExceeded(model: string, { policy }: Quota, { reset }: QuotaState): MillraceError {
   return new MillraceError('QUOTA_EXCEEDED', `the quota for ${model} is used up (${policy}); there is more in ${reset} s`, { details: { retry_after: reset } })
-}
-
-/** The value of a header that may stand there once. */
-export function headerIn(headers: IncomingHttpHeaders): (name: string) => string | undefined {
-  return (name) => {
-    const value = headers[name]
-    return typeof value === 'string' ? value : value?.join()
-  }
 }

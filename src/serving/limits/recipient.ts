@@ -7,7 +7,7 @@ export interface Recipient {
   /** Whether the connection or call has ended, or has been answered already. */
   readonly gone: boolean
   /** Answers with an error; does nothing once there is an answer. */
-  readonly refuse: (error: MillraceError) => void
+  refuse(error: MillraceError): void
 }
 
 /** Why an answer is not worth computing: CANCELLED or TIMEOUT. Undefined while somebody waits for it. */

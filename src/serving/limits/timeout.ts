@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { MillraceError } from '../../platform/errors/index.ts'
 
 /**
@@ -8,10 +7,9 @@ import { MillraceError } from '../../platform/errors/index.ts'
 export const TIMEOUT_HEADER = 'x-envoy-expected-rq-timeout-ms'
 
 /** Milliseconds; undefined where the caller sets no limit. Envoy's 0 is none either. BAD_REQUEST for what is no whole number. */
-export function timeoutOf(headers: IncomingHttpHeaders): number | undefined {
-  const header = headers[TIMEOUT_HEADER]
+export function timeoutOf(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
-  if (typeof header !== 'string' || !/^\d{1,12}$/.test(header)) throw new MillraceError('BAD_REQUEST', `X-Envoy-Expected-Rq-Timeout-Ms is ${JSON.stringify(header)}, expected milliseconds`)
+  if (!/^\d{1,12}$/.test(header)) throw new MillraceError('BAD_REQUEST', `X-Envoy-Expected-Rq-Timeout-Ms is ${JSON.stringify(header)}, expected milliseconds`)
   return header === '0' ? undefined : Number(header)
 }
 

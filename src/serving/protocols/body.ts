@@ -31,7 +31,6 @@ export function readBody(request: IncomingMessage, limit: number, budget: BodyBu
   const length = headers['content-length']
   const refusal = refuseHeaders(headers['content-encoding'], length, limit)
   if (refusal) {
-    request.resume()
     done(refusal, null)
     return
   }

@@ -116,6 +116,7 @@ function mlflowCode({ code, status }: MillraceError): string {
   // Not the caller's fault, and no retry will help: MLflow's word for it.
   if (code === 'MODEL_INVALID') return 'INVALID_STATE'
   if (status === 503) return 'TEMPORARILY_UNAVAILABLE'
+  if (status === 429) return 'REQUEST_LIMIT_EXCEEDED'
   if (status === 504) return 'DEADLINE_EXCEEDED'
   return status >= 500 ? 'INTERNAL_ERROR' : 'BAD_REQUEST'
 }

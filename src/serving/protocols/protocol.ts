@@ -37,6 +37,8 @@ export interface RowShape {
 interface Identified {
   /** The body's own request id, where the protocol has one. */
   readonly id?: string
+  /** Milliseconds that the body gives for the answer, where the protocol has such a thing. */
+  readonly timeoutMs?: number
 }
 
 /** The answer over HTTP: JSON where it is text. */

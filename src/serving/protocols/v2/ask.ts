@@ -5,8 +5,10 @@ import type { TensorValue } from '../../runtime/tensor/value.ts'
 import type { ModelShape, ParsedBody, ParsedRows, ParsedTensors, RowShape } from '../protocol.ts'
 import { badRequest, rowsFromColumns } from '../shapes.ts'
 import { columnsOf } from './columns.ts'
+import { timeoutParameter } from '../../limits/timeout.ts'
 import { type Answered, type OutputAsked, outputsAsked, rowOutputs, rowTensors } from './outputs.ts'
 import type { ReceivedTensor } from './received.ts'
+import { parametersOf } from './request.ts'
 import { modelTensors, namesTensors } from './tensors.ts'
 
 const FIT_ID = /^[\w.:\-/]{1,128}$/
@@ -23,7 +25,8 @@ export function parseTensors<A>(model: ModelShape, received: readonly ReceivedTe
   const own = tensors && (rows === null || namesTensors(tensors, received))
   const write: Presenter<A> = id === undefined ? present : (answered, asked, valueOf) => present(answered, asked, valueOf, id)
   const parsed = own ? askTensors(tensors, received, request, write) : askRows(model.byRows, received, request, write)
-  return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}) }
+  const timeoutMs = timeoutParameter(parametersOf(request, '')['timeout'])
+  return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
 }
 
 function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedTensors<A> {

@@ -1,0 +1,35 @@
+import { Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** How long connections that are open may bring one more request: a caller that is busy does within a few milliseconds. */
+const LAST_WORD_MS = 50
+const LOOK_EVERY_MS = 5
+
+/** How far the service is on its way out. */
+export class Lifecycle {
+  /** It says that it is not ready, answers all that comes, and asks for each connection to be closed behind its answer. */
+  leaving = false
+  /** Nothing new is accepted. */
+  stopping = false
+  /** Requests whose bodies are whole and that have no answer yet. */
+  inFlight = 0
+
+  /**
+   * For `graceMs` balancers may learn from readiness that this server goes; then it stops listening. Connections that are open get to bring what they are just
+   * sending, for it cannot be told from nothing: closing them at once would cut those requests off.
+   */
+  async leave(server: Server, graceMs: number): Promise<void> {
+    this.leaving = true
+    if (graceMs > 0) await sleep(graceMs)
+    // Not the close of an HTTP server: that ends idle connections too.
+    if (server.listening) closeListener.call(server)
+    for (let waited = 0; waited < LAST_WORD_MS && (await connectionsOf(server)) > 0; waited += LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS)
+    this.stopping = true
+  }
+}
+
+const { close: closeListener } = Server.prototype
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
+}

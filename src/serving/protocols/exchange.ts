@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type MillraceError, toMillraceError } from '../../platform/errors/index.ts'
+import { drain } from '../../platform/http/index.ts'
+import type { Logger } from '../../platform/log/index.ts'
+import type { Lifecycle } from '../limits/lifecycle.ts'
+import { type Quota, type QuotaState, rateLimit } from '../limits/quota.ts'
+import type { Assignment } from '../rollout/split.ts'
+import type { ServingMetrics } from '../runtime/metrics.ts'
+import type { Answered, Question } from './predict.ts'
+import type { HttpAnswer, ModelShape, ParsedBody, Protocol } from './protocol.ts'
+
+export interface Route {
+  readonly protocol: Protocol
+  readonly model: string | undefined
+  readonly version: string | undefined
+}
+
+export interface ExchangeOptions {
+  readonly metrics: ServingMetrics
+  readonly log: Logger
+  readonly lifecycle: Lifecycle
+}
+
+/** Bytes of a refused body that are read all the same, so that a caller that is still sending hears why. */
+const DRAINED = 64 * 1024 * 1024
+const EMPTY = Buffer.alloc(0)
+
+/** A request over HTTP and its one answer. */
+export class Exchange implements Question<HttpAnswer> {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly route: Route
+  readonly started = performance.now()
+  readonly #options: ExchangeOptions
+  id: string
+  model = ''
+  assignment: Assignment | null = null
+  deadline = Number.POSITIVE_INFINITY
+  /** Null until it was received to its end. */
+  body: Buffer | null = null
+  #rate: { readonly quota: Quota; readonly state: QuotaState } | null = null
+
+  constructor(request: IncomingMessage, response: ServerResponse, route: Route, id: string, options: ExchangeOptions) {
+    this.request = request
+    this.response = response
+    this.route = route
+    this.id = id
+    this.#options = options
+  }
+
+  get bytes(): number {
+    return this.body?.length ?? 0
+  }
+
+  get gone(): boolean {
+    return this.response.headersSent || this.response.socket?.writable !== true
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name]
+    return typeof value === 'string' ? value : value?.[0]
+  }
+
+  parse(model: ModelShape): ParsedBody | Promise<ParsedBody> {
+    return this.route.protocol.parse({ bytes: this.body ?? EMPTY, headers: this.request.headers }, model)
+  }
+
+  /** Answers will say what is left of the caller's quota. */
+  counted(quota: Quota, state: QuotaState): void {
+    this.#rate = { quota, state }
+  }
+
+  answer({ answer, version, metrics }: Answered<HttpAnswer>): void {
+    // Its time was over while the model was at it: it has been refused.
+    if (this.response.headersSent) return
+    const headers = ['X-Request-Id', this.id, 'X-Millrace-Model-Version', version, 'X-Content-Type-Options', 'nosniff']
+    this.#common(headers)
+    send(this.response, answer, headers)
+    const seconds = (performance.now() - this.started) / 1000
+    metrics.duration.observe(seconds)
+    this.assignment?.meter.answered(seconds)
+  }
+
+  refuse(error: unknown): void {
+    if (this.response.headersSent) return
+    const known = toMillraceError(error)
+    const { metrics, log } = this.#options
+    if (known.status >= 500 && !EXPECTED.has(known.code)) log.error({ err: error, request_id: this.id }, known.message)
+    metrics.failed(this.model, known.code)
+    this.assignment?.meter.failed(known.code)
+    const { contentType, body } = this.route.protocol.refuse(known, this.id)
+    const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-Id', this.id, 'X-Content-Type-Options', 'nosniff']
+    const retryAfter = retryAfterOf(known)
+    if (retryAfter !== undefined) headers.push('Retry-After', String(retryAfter))
+    this.#common(headers)
+    this.#end(known.status, headers, body)
+  }
+
+  #common(headers: string[]): void {
+    if (this.#rate) headers.push('RateLimit-Policy', this.#rate.quota.policy, 'RateLimit', rateLimit(this.#rate.state))
+    if (this.#options.lifecycle.leaving) headers.push('Connection', 'close')
+  }
+
+  /** A body that is refused is read to its end and thrown away: see `drain`. A connection that brings more than that is worth is closed behind the answer. */
+  #end(status: number, headers: string[], body: string): void {
+    const { request, response } = this
+    if (this.body !== null) {
+      response.writeHead(status, headers)
+      response.end(body)
+      return
+    }
+    const length = Number(request.headers['content-length'])
+    const reusable = length <= DRAINED
+    if (!reusable && !this.#options.lifecycle.leaving) headers.push('Connection', 'close')
+    response.writeHead(status, headers)
+    response.write(body)
+    let left = DRAINED
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0) request.destroy()
+    })
+    void drain(request).then((whole) => (whole ? response.end() : request.destroy()))
+  }
+}
+
+/** Part of the day's work, and counted: no line of the log for each. */
+const EXPECTED: ReadonlySet<string> = new Set<MillraceError['code']>(['OVERLOADED', 'TIMEOUT'])
+
+/** Seconds; of what may be tried again as it is. */
+export function retryAfterOf({ status, details }: MillraceError): number | undefined {
+  if (status !== 429 && status !== 503 && status !== 507) return undefined
+  const seconds = typeof details === 'object' && details !== null && 'retry_after' in details ? details.retry_after : undefined
+  return typeof seconds === 'number' ? seconds : 1
+}
+
+function send(response: ServerResponse, answer: HttpAnswer, headers: readonly string[]): void {
+  if (typeof answer !== 'string') {
+    response.writeHead(200, [...answer.headers, 'Content-Length', String(answer.body.length), ...headers])
+    response.end(answer.body)
+    return
+  }
+  const bytes = Buffer.byteLength(answer)
+  response.writeHead(200, ['Content-Type', 'application/json', 'Content-Length', String(bytes), ...headers])
+  // ASCII, as nearly all answers are, is cheaper to write as Latin-1 and gives the same bytes.
+  response.end(answer, bytes === answer.length ? 'latin1' : 'utf8')
+}
