@@ -1,10 +1,7 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
-import { createTransport } from '../../sdk/http.ts'
-import { servingClient } from '../../sdk/serving.ts'
 import type { RolloutAction, RolloutState } from '../api/rollouts.ts'
 import { MillraceError } from '../platform/errors/index.ts'
-import { connect } from './connect.ts'
 import { loadProject } from './project.ts'
 
 interface Options {
@@ -38,18 +35,19 @@ export function register(program: Command): void {
   asking('status', 'how far the rollout is, and what it waits for').argument('<model>').action(status)
 }
 
-function client({ serving }: Options) {
+async function client({ serving }: Options) {
+  const [{ createTransport }, { servingClient }, { connect }] = await Promise.all([import('../../sdk/http.ts'), import('../../sdk/serving.ts'), import('./connect.ts')])
   return servingClient(serving === undefined ? connect(loadProject(), 'serving') : createTransport(serving))
 }
 
 async function move(model: string, action: RolloutAction, options: Options): Promise<void> {
   const actor = options.actor ?? process.env['MILLRACE_ACTOR'] ?? userInfo().username
   const { version, reason = '' } = options
-  print(options, await client(options).moveRollout(model, action, { actor, reason, ...(version === undefined ? {} : { version }) }))
+  print(options, await (await client(options)).moveRollout(model, action, { actor, reason, ...(version === undefined ? {} : { version }) }))
 }
 
 async function status(model: string, options: Options): Promise<void> {
-  const state = await client(options).rollout(model)
+  const state = await (await client(options)).rollout(model)
   if (!state) throw new MillraceError('NOT_FOUND', `no version of ${model} has been rolled out yet, or millrace.yaml has no rollout for it`)
   print(options, state)
 }

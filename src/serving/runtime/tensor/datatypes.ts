@@ -65,7 +65,7 @@ export function elementsOf(data: TensorData, datatype: string): readonly (number
   if (datatype === 'BOOL') return Array.from<number | bigint, boolean>(data, (value) => value !== 0)
   if (datatype === 'FP16') return Array.from(new Float16Array(data.buffer, data.byteOffset, data.length))
   // A loop: the iterator that Array.from goes through costs thirty times as much.
-  const elements = new Array<number | bigint>(data.length)
-  for (let i = 0; i < data.length; i++) elements[i] = data[i] ?? 0
+  const elements: (number | bigint)[] = []
+  for (let i = 0; i < data.length; i++) elements.push(data[i] ?? 0)
   return elements
 }
