@@ -2,7 +2,6 @@ import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { RolloutAction, RolloutState } from '../api/rollouts.ts'
 import { MillraceError } from '../platform/errors/index.ts'
-import { loadProject } from './project.ts'
 
 interface Options {
   readonly serving?: string
@@ -36,7 +35,7 @@ export function register(program: Command): void {
 }
 
 async function client({ serving }: Options) {
-  const [{ createTransport }, { servingClient }, { connect }] = await Promise.all([import('../../sdk/http.ts'), import('../../sdk/serving.ts'), import('./connect.ts')])
+  const [{ createTransport }, { servingClient }, { connect }, { loadProject }] = await Promise.all([import('../../sdk/http.ts'), import('../../sdk/serving.ts'), import('./connect.ts'), import('./project.ts')])
   return servingClient(serving === undefined ? connect(loadProject(), 'serving') : createTransport(serving))
 }
 
