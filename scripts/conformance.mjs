@@ -9,6 +9,7 @@ const venv = peersVenv()
 const missing = [
   [existsSync('/usr/lib/postgresql') && readdirSync('/usr/lib/postgresql').length > 0, 'PostgreSQL 15: apt-get install postgresql'],
   [['javac', 'mvn'].every(onPath), 'a JDK and Maven, for the Java client: apt-get install default-jdk-headless maven'],
+  [(process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'haproxy'))) || existsSync('/usr/sbin/haproxy'), 'HAProxy: apt-get install haproxy'],
   [findChromium() !== undefined, 'Chromium: apt-get install chromium, or name one in MILLRACE_CHROMIUM'],
 ].filter(([there]) => !there)
 if (missing.length > 0) {

@@ -20,6 +20,7 @@ export const COMMANDS = {
   track: () => import('./track.ts'),
   models: () => import('./models.ts'),
   deploy: () => import('./deploy.ts'),
+  haproxy: () => import('./haproxy.ts'),
   import: () => import('./import.ts'),
   export: () => import('./export.ts'),
   gc: () => import('./gc.ts'),

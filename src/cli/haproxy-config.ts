@@ -1,0 +1,59 @@
+import type { ProjectConfig } from '../domain/config.ts'
+import { serviceUrl } from '../platform/config/index.ts'
+import { MillraceError } from '../platform/errors/index.ts'
+
+/** Bytes of a request that HAProxy can send again: it must lie whole in one of its buffers, of which each connection has two. */
+const BUFFER = 65_536
+
+/** A configuration of HAProxy, 2.4 or newer (docs.haproxy.org/2.6/configuration.html). USAGE where `bind` is no address. */
+export function haproxyConfig(config: ProjectConfig, bind: string): string {
+  if (!/^(\[[\da-f:]+\]|[\w.*-]*):\d{1,5}$/i.test(bind)) throw new MillraceError('USAGE', `--bind: found ${JSON.stringify(bind)}, expected HOST:PORT`)
+  const { instances } = config.services.serving
+  const addresses = (instances.length > 0 ? instances : [serviceUrl(config, 'serving')]).map(addressOf)
+  const servers = addresses.map((address, i) => `    server serving${i + 1} ${address}`)
+  return `# Made by \`millrace haproxy\`: Millrace's serving, ${addresses.length} ${addresses.length === 1 ? 'instance' : 'instances'}. docs/scale.md says what is retried, and why.
+global
+    maxconn 4000
+    tune.bufsize ${BUFFER}
+
+defaults
+    mode http
+    # A request that waits longer than its model may take is given up by serving itself, with a reason: this is only for a server that hangs.
+    timeout connect 1s
+    timeout server 120s
+    timeout client 65s
+    timeout queue 5s
+    timeout http-request 10s
+    timeout http-keep-alive 65s
+    timeout check 2s
+
+frontend serving
+    bind ${bind}
+    acl predicts path -m reg ^(/invocations|/v2/models/[^/]+(/versions/[^/]+)?/infer|/v1/models/[^/]+(/versions/[^/]+)?:predict)$
+    acl reads method GET HEAD
+    # An instance has a journal, rollouts and loaded models of its own: what is about them is asked of it, not of any.
+    acl anywhere path -m reg ^(/v1(/.*)?|/v2|/v2/(health|models)/.*|/ping|/health|/version|/docs(/.*)?)$
+    http-request return status 404 content-type application/json string "{\\"error\\":\\"ask an instance of serving for this\\"}" unless predicts or reads anywhere
+    # One id for all attempts: a request that two instances answered is one prediction to whoever joins by it.
+    http-request set-header X-Request-Id %[uuid()] unless { req.hdr(x-request-id) -m found }
+    http-request set-var(txn.repeatable) bool(true) if predicts or reads
+    default_backend instances
+
+backend instances
+    balance leastconn
+    option redispatch 1
+    retries 3
+    retry-on conn-failure empty-response 503
+    http-request disable-l7-retry unless { var(txn.repeatable) -m bool }
+    option httpchk
+    http-check send meth GET uri /v2/health/ready ver HTTP/1.1 hdr Host 127.0.0.1
+    http-check expect status 200
+    default-server check inter 1s fastinter 250ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down
+${servers.join('\n')}
+`
+}
+
+function addressOf(url: string): string {
+  const { hostname, port } = new URL(url)
+  return `${hostname}:${port || 80}`
+}
