@@ -26,6 +26,7 @@ import { compareAt } from './rollout/quality.ts'
 import { ServingMetrics } from './runtime/metrics.ts'
 import { DataPlane } from './runtime/plane.ts'
 import { interpreterAt } from './runtime/side/row-model.ts'
+import type { Workers, WorkersOptions } from './workers/index.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
 export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
@@ -48,7 +49,8 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     journalHead: () => journal.head,
   })
   const repository = config.model_repository === undefined ? null : new ModelRepository(resolve(context.projectFolder, config.model_repository))
-  const deployments = makeDeployments(deploymentsOf(config, repository), { url: context.url, log, metrics, projectFolder: context.projectFolder, folder })
+  const configs = deploymentsOf(config, repository)
+  const deployments = makeDeployments(configs, { url: context.url, log, metrics, projectFolder: context.projectFolder, folder })
   const registry = repository ?? registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
   const cache = repository ?? new ModelCache(join(folder, 'models'), registry)
   const versions = openVersions({
@@ -63,11 +65,13 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     log,
     python: { interpreter: interpreterAt(context.projectFolder, config.services.serving.python), log },
   })
+  const workers = await openWorkers({ context, configs, deployments, journal, cache })
   const router = new Router({
     deployments,
     registry,
     cache,
     versions,
+    ...(workers ? { spread: workers.spread } : {}),
     db: context.db,
     outbox: context.outbox,
     clock,
@@ -128,11 +132,14 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     waitingFor: async () => [
       ...router.waitingFor(),
       ...rollouts.waitingFor(),
-      ...deployments.filter((deployment) => deployment.shadowing > 0).map((deployment) => `predictions in shadow for ${deployment.name}`),
+      ...new Set([...deployments.filter(({ shadowing }) => shadowing > 0).map(({ name }) => name), ...((await workers?.shadowing()) ?? [])].map((name) => `predictions in shadow for ${name}`)),
     ],
+    ...(workers ? { listen: workers.listen } : {}),
     stop: async () => {
       clearInterval(polling)
-      await lifecycle.leave(context.http.server, durationMs(config.services.serving.drain))
+      const graceMs = durationMs(config.services.serving.drain)
+      await workers?.stop(lifecycle, graceMs)
+      await lifecycle.leave(context.http.server, workers ? 0 : graceMs)
       await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared]), grpc?.stop()])
       await rollouts.stop()
       await router.stop()
@@ -142,6 +149,13 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       journal.close()
     },
   }
+}
+
+/** Imported only where they are asked for, as gRPC is. */
+async function openWorkers(options: WorkersOptions): Promise<Workers | null> {
+  if (options.context.config.services.serving.workers === 1) return null
+  const { createWorkers } = await import('./workers/index.ts')
+  return createWorkers(options)
 }
 
 /** How late a move at an MLflow server is noticed at most. */

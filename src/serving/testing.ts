@@ -171,6 +171,7 @@ export function testConfig(options: {
   readonly gateway?: string
   readonly features?: string
   readonly serving?: string
+  readonly workers?: number
   readonly yaml?: string
 }): ProjectConfig {
   const nobody = 'http://127.0.0.1:9'
@@ -181,7 +182,7 @@ services:
   tracking: {url: '${options.tracking ?? nobody}'}
   gateway: {url: '${options.gateway ?? nobody}'}
   features: {url: '${options.features ?? nobody}'}
-  serving: {url: '${options.serving ?? nobody}'}
+  serving: {url: '${options.serving ?? nobody}', workers: ${options.workers ?? 1}}
 ${options.yaml ?? ''}`,
     'millrace.yaml',
   )

@@ -28,6 +28,7 @@ const services = closed({
   serving: closed({
     ...serviceProperties(DEFAULT_PORTS.serving),
     instances: Type.Array(Type.String({ pattern: '^http://[^/\\s]+$', form: '`http://HOST:PORT`' }), { default: [], description: 'Where instances of serving answer that a load balancer stands before; see `millrace haproxy`' }),
+    workers: Type.Integer({ minimum: 1, maximum: 64, default: 1, description: 'Processes that answer predictions at the one port. 1: the service itself; more: so many beside it' }),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port for the Open Inference Protocol over gRPC, at the same host; left out: no gRPC' })),
     drain: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `5s`', default: '0s', description: 'After SIGTERM: how long it still takes new connections while it says that it is not ready, so that what balances the load sends elsewhere' }),
     python: Type.Optional(Type.String({ minLength: 1, description: 'Python interpreter with mlflow, for models that are not ONNX: a path, relative to the project, or a name; left out: such models are refused' })),

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 
 export { Counter, Gauge, Histogram, Registry }
 
@@ -8,4 +8,12 @@ export function createMetrics(service: string): Registry {
   registry.setDefaultLabels({ service })
   collectDefaultMetrics({ register: registry })
   return registry
+}
+
+/** What a registry holds, as one process tells it to another. */
+export type MetricsJson = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
+
+/** The metrics of several processes as of one: sums, where a metric does not ask for something else (`aggregator`). */
+export function mergeMetrics(parts: readonly MetricsJson[]): Pick<Registry, 'metrics' | 'getMetricsAsJSON'> {
+  return AggregatorRegistry.aggregate([...parts])
 }

@@ -92,7 +92,7 @@ const ROUTES = new Map<string, Route>([['/invocations', INVOCATIONS]])
 const ROUTES_KEPT = 1000
 
 /** The route of an address, remembered: there are few, and they are asked for again and again. */
-function routeOf(url: string): Route | undefined {
+export function routeOf(url: string): Route | undefined {
   const known = ROUTES.get(url)
   if (known) return known
   const query = url.indexOf('?')

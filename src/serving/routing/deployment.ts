@@ -30,8 +30,9 @@ export class Deployment implements Served {
   champion: Target | null = null
   /** What stands behind the alias that a rollout would try; null where there is none. */
   candidate: Target | null = null
-  /** On while a rollout is: which of the two a request goes to. */
-  split: Split | null = null
+  /** Told of each change of `split`. */
+  onSplit: (() => void) | null = null
+  #split: Split | null = null
   shadows: readonly Target[] = []
   waiting = 0
   waitingBytes = 0
@@ -61,6 +62,16 @@ export class Deployment implements Served {
     this.#tried = config.rollout?.candidate
     const aliases = new Set([config.alias, ...config.shadow, ...(config.rollout ? [config.rollout.candidate] : [])])
     this.slots = [...aliases].map((alias) => new Slot(config.model, alias))
+  }
+
+  /** On while a rollout is: which of the two a request goes to. */
+  get split(): Split | null {
+    return this.#split
+  }
+
+  set split(split: Split | null) {
+    this.#split = split
+    this.onSplit?.()
   }
 
   slot(alias: string): Slot | undefined {

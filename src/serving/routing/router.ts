@@ -32,7 +32,7 @@ export interface RouterOptions {
    * Brings other processes to where an alias is about to point (null: nowhere), and resolves when they all are there: a swap is done when it is everywhere. A
    * version that one of them cannot load is refused with that process' error.
    */
-  readonly spread?: (slot: Slot, found: VersionFound | null) => Promise<void>
+  readonly spread?: (slot: Slot, found: VersionFound | null, model: LoadedModel | null) => Promise<void>
 }
 
 const PAUSE_MS = [100, 200, 500, 1000, 2000, 5000] as const
@@ -127,7 +127,7 @@ export class Router {
       if (model === null) return
       slot.live = model
       slot.found = found
-      await this.#options.spread?.(slot, found)
+      await this.#options.spread?.(slot, found, model)
       slot.state = 'ready'
       slot.swappedAt = swappedAt
       this.find(slot.model)?.refresh()
@@ -245,7 +245,7 @@ export class Router {
   }
 
   async #withdraw(slot: Slot): Promise<void> {
-    await this.#options.spread?.(slot, null)
+    await this.#options.spread?.(slot, null, null)
     const old = slot.live
     slot.live = null
     slot.found = null
@@ -273,7 +273,7 @@ export class Router {
 
   async #spread(slot: Slot, found: VersionFound, model: LoadedModel): Promise<void> {
     try {
-      await this.#options.spread?.(slot, found)
+      await this.#options.spread?.(slot, found, model)
     } catch (error) {
       this.#release(model)
       throw error

@@ -52,7 +52,7 @@ export class ServingMetrics {
     this.#lookups = new Counter({ name: 'feature_lookup_rows_total', help: 'Rows for which online features were asked, by outcome', labelNames: ['outcome'], registers })
     this.#lookupSeconds = new Counter({ name: 'feature_lookup_seconds_total', help: 'Time spent in calls to the features service', registers })
     this.#missing = new Counter({ name: 'feature_missing_total', help: 'Features that were not to be had in time', labelNames: ['model', 'feature'], registers })
-    this.#loadSeconds = new Gauge({ name: 'model_load_seconds', help: 'Time to load, warm and check a version', labelNames: ['model', 'version'], registers })
+    this.#loadSeconds = new Gauge({ name: 'model_load_seconds', help: 'Time to load, warm and check a version', labelNames: ['model', 'version'], registers, aggregator: 'max' })
     this.#reportVersions(registry)
     reportGauges(registry, gauges)
   }

@@ -1,0 +1,53 @@
+import { Agent, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import { pipeline } from 'node:stream'
+
+/** Headers that concern one connection alone (RFC 9110, 7.6.1), and Expect, which was answered here. */
+const ONE_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect'])
+const UNAVAILABLE = JSON.stringify({ error: 'serving is starting or stopping; try again' })
+
+export interface Forwarder {
+  readonly forward: (request: IncomingMessage, response: ServerResponse) => void
+  /** Requests that change something or predict, and have no answer yet. */
+  readonly waiting: number
+  readonly close: () => void
+}
+
+/** Hands requests on to the service itself at a port of loopback, as they came, and its answers back. */
+export function createForwarder(port: number): Forwarder {
+  const agent = new Agent({ keepAlive: true })
+  let waiting = 0
+  return {
+    get waiting() {
+      return waiting
+    },
+    close: () => agent.destroy(),
+    forward: (request, response) => {
+      const { method, url, headers } = request
+      const counts = method !== 'GET'
+      if (counts) waiting++
+      response.once('close', () => {
+        if (counts) waiting--
+        if (!response.writableFinished) onward.destroy()
+      })
+      const onward = send({ host: '127.0.0.1', port, agent, method, path: url, headers: endToEnd(request.rawHeaders) }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders))
+        // A break on either side ends both; whoever still listens sees the connection close.
+        pipeline(answer, response, () => undefined)
+      })
+      onward.on('error', () => {
+        if (response.headersSent || response.destroyed) return void response.destroy()
+        response.writeHead(503, { 'Content-Type': 'application/json', 'Content-Length': UNAVAILABLE.length, 'Retry-After': '1', Connection: 'close' })
+        response.end(UNAVAILABLE)
+      })
+      // Without a body it must stay so: an empty one in chunks is something else to who reads it.
+      if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) onward.end()
+      else pipeline(request, onward, () => undefined)
+    },
+  }
+}
+
+function endToEnd(raw: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i + 1 < raw.length; i += 2) if (!ONE_HOP.has(raw[i]!.toLowerCase())) kept.push(raw[i]!, raw[i + 1]!)
+  return kept
+}

@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
+import { listen } from '../../platform/http/index.ts'
+import type { ListenAddress, ServiceContext } from '../../platform/service/index.ts'
+import type { JournalWriter } from '../journal/journal.ts'
+import type { Lifecycle } from '../limits/lifecycle.ts'
+import type { Deployment } from '../routing/deployment.ts'
+import type { ModelStore } from '../routing/model-cache.ts'
+import type { RouterOptions } from '../routing/router.ts'
+import type { ServingSchema } from '../routing/store.ts'
+import { MergedMetrics } from './merged-metrics.ts'
+import { WorkerPool } from './pool.ts'
+
+export interface WorkersOptions {
+  readonly context: ServiceContext<ServingSchema, ProjectConfig>
+  readonly configs: readonly DeploymentConfig[]
+  readonly deployments: readonly Deployment[]
+  readonly journal: JournalWriter
+  readonly cache: ModelStore
+}
+
+export interface Workers {
+  readonly spread: NonNullable<RouterOptions['spread']>
+  /** Starts them. The service itself listens on loopback, where they find it. */
+  readonly listen: (address: ListenAddress) => Promise<number>
+  /** Names of models for which shadows still work. */
+  readonly shadowing: () => Promise<readonly string[]>
+  /** After a time in which the service says that it leaves, and workers still answer. */
+  readonly stop: (lifecycle: Lifecycle, graceMs: number) => Promise<void>
+}
+
+/** Where a model may run to be in each worker. What runs beside the service, as Python models do, is there once, and the service asks it. */
+const IN_WORKERS: ReadonlySet<string> = new Set(['loop', 'thread'])
+
+/**
+ * The service's data plane in processes of its own, at the service's one port. What is not a prediction, or is one by a version that only the service has, they hand
+ * on to it.
+ */
+export function createWorkers({ context, configs, deployments, journal, cache }: WorkersOptions): Workers {
+  const { config, projectFolder, folder, clock, log } = context
+  const { workers: count } = config.services.serving
+  const pool: WorkerPool = new WorkerPool({
+    config,
+    projectFolder,
+    folder,
+    // Bounds are the deployment's: each worker has its part of them.
+    configs: configs.map((one) => {
+      const { max_queue: requests, max_queue_bytes: bytes, ...limits } = one.limits
+      return { ...one, limits: { ...limits, max_queue: Math.ceil(requests / count), max_queue_bytes: Math.ceil(bytes / count) } }
+    }),
+    deployments,
+    journal,
+    // A rollout divides and judges requests by what it has counted of them, and a quota is a count of one caller's: the service alone does both.
+    held: () => deployments.flatMap(({ name, split, quota }) => (split || quota ? [name] : [])),
+    time: () => (clock.simulated ? clock.project().getTime() : null),
+    log,
+    onEnd: (worker) => void metrics.forget(worker),
+  })
+  const metrics = new MergedMetrics(context.metrics, () => pool)
+  for (const deployment of deployments) deployment.onSplit = () => pool.hold()
+  context.report(() => metrics.text())
+  context.onClockMove((now) => pool.moveTime(now.getTime()))
+  return {
+    spread: async ({ model, alias }, found, loaded) => {
+      const files = found && loaded && IN_WORKERS.has(loaded.place) ? cache.find(model, found) : null
+      await pool.spread(model, alias, found && files !== null ? { model, alias, ...found, folder: files, options: cache.loadOptions(model) } : null)
+    },
+    listen: async (address) => pool.start(await listen(context.http, 'serving', '127.0.0.1', 0), address),
+    shadowing: async () => (await pool.load()).flatMap(({ shadowing }) => shadowing),
+    stop: async (lifecycle, graceMs) => {
+      lifecycle.leaving = true
+      await sleep(graceMs)
+      await pool.stop()
+    },
+  }
+}

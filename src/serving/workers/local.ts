@@ -1,0 +1,22 @@
+import type { IncomingMessage } from 'node:http'
+import { routeOf } from '../protocols/hot-path.ts'
+import type { Deployment } from '../routing/deployment.ts'
+import { splitVersion } from '../routing/reference.ts'
+
+/**
+ * Whether a request is one that a worker answers itself: a prediction by a version that it has, of a model that is not `held`. All else is the service's: other routes,
+ * models that are loaded only when asked for, and what is refused because the model is not there, with the reason.
+ */
+export function isLocal(deployments: readonly Deployment[], held: () => ReadonlySet<string>): (request: IncomingMessage) => boolean {
+  const byName = new Map(deployments.map((deployment) => [deployment.name, deployment]))
+  const only = deployments.length === 1 ? deployments[0] : undefined
+  return ({ method, url, headers }) => {
+    const route = method === 'POST' ? routeOf(url ?? '') : undefined
+    if (!route) return false
+    const header = headers['x-millrace-model']
+    const asked = route.model !== undefined ? { model: route.model, reference: route.version } : typeof header === 'string' ? splitVersion(header) : undefined
+    const deployment = asked === undefined ? only : byName.get(asked.model)
+    if (!deployment?.champion || held().has(deployment.name)) return false
+    return asked?.reference === undefined || deployment.isReady(asked.reference)
+  }
+}

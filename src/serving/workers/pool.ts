@@ -1,0 +1,185 @@
+import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
+import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import type { Logger } from '../../platform/log/index.ts'
+import type { ListenAddress } from '../../platform/service/index.ts'
+import type { JournalWriter } from '../journal/journal.ts'
+import type { Deployment } from '../routing/deployment.ts'
+import { type AddTally, serveJournal } from './journal-desk.ts'
+import type { PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import { WorkerProcess } from './worker-process.ts'
+
+export interface PoolOptions {
+  readonly config: ProjectConfig
+  readonly projectFolder: string
+  readonly folder: string
+  readonly configs: readonly DeploymentConfig[]
+  readonly deployments: readonly Deployment[]
+  readonly journal: JournalWriter
+  /** Names of models whose requests the service answers itself. */
+  readonly held: () => readonly string[]
+  /** Project time where it is simulated, milliseconds; else null. */
+  readonly time: () => number | null
+  readonly log: Logger
+  /** Told of a worker that is about to be forgotten. */
+  readonly onEnd: (worker: WorkerProcess) => void
+}
+
+/** To load all that is deployed and listen; and to load one version. A worker that takes longer is killed. */
+const START_PATIENCE_MS = 60_000
+const LOAD_PATIENCE_MS = 60_000
+/** What takes a worker no time: one that has not answered by then hangs. */
+const ANSWER_PATIENCE_MS = 5000
+/** Beyond the drain of a worker itself. */
+const STOP_PATIENCE_MS = 12_000
+const STABLE_AFTER_MS = 10_000
+const FIRST_BACKOFF_MS = 100
+const LONGEST_BACKOFF_MS = 10_000
+
+/** The worker processes: starts them, keeps them at the same versions, starts anew the one that dies, stops them all. */
+export class WorkerPool {
+  readonly #options: PoolOptions
+  readonly #workers = new Set<WorkerProcess>()
+  /** By model and alias. */
+  readonly #placed = new Map<string, PlacedVersion>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #turn: Promise<unknown> = Promise.resolve()
+  #address: ListenAddress = { host: '127.0.0.1', port: 0 }
+  #service = 0
+  #started = false
+  #stopping = false
+  restarts = 0
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  get workers(): readonly WorkerProcess[] {
+    return [...this.#workers]
+  }
+
+  /** Resolves with the port when all workers listen. `service`: where the service itself listens on loopback. Throws what the first of them said that cannot. */
+  async start(service: number, address: ListenAddress): Promise<number> {
+    this.#service = service
+    this.#address = address
+    // The first alone: what it cannot do, the others cannot either. Where the system chooses the port, cluster gives all of them the same.
+    const port = await this.#begin()
+    await Promise.all(Array.from({ length: this.#options.config.services.serving.workers - 1 }, () => this.#begin()))
+    this.#started = true
+    return port
+  }
+
+  /**
+   * Brings all workers to where an alias is about to point: all load it, then all swap. When it resolves, none answers by the old version any more; when it rejects,
+   * none does by the new one. A worker that is gone meanwhile comes back with the new one.
+   */
+  spread(model: string, alias: string, placed: PlacedVersion | null): Promise<void> {
+    const done = this.#turn.then(() => this.#spread(JSON.stringify([model, alias]), placed))
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  /** Tells all workers where project time is now. */
+  moveTime(time: number): void {
+    for (const worker of this.#workers) worker.ask({ kind: 'time', time }, START_PATIENCE_MS).catch((error: unknown) => this.#giveUp(worker, error))
+  }
+
+  /** Tells all workers whose requests the service answers itself from now on. */
+  hold(): void {
+    for (const worker of this.#workers) worker.ask({ kind: 'hold', held: this.#options.held() }, START_PATIENCE_MS).catch((error: unknown) => this.#giveUp(worker, error))
+  }
+
+  /** What workers are at; one that hangs is left out. */
+  async load(): Promise<readonly WorkerLoad[]> {
+    return (await this.askAll({ kind: 'load' }, ANSWER_PATIENCE_MS)).map((answer) => answer as WorkerLoad)
+  }
+
+  /** The answers of those that listen and that answer. */
+  async askAll(task: WorkerTask, patienceMs: number): Promise<readonly unknown[]> {
+    const answers = await Promise.allSettled(this.#listening().map((worker) => worker.ask(task, patienceMs)))
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+  }
+
+  /** Lets each finish what it accepted. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    await Promise.all([...this.#workers].map((worker) => worker.ask({ kind: 'stop' }, STOP_PATIENCE_MS).catch(() => worker.kill())))
+  }
+
+  async #spread(key: string, placed: PlacedVersion | null): Promise<void> {
+    const next = new Map(this.#placed)
+    if (placed) next.set(key, placed)
+    else next.delete(key)
+    const task = { placed: [...next.values()] }
+    if (placed) await Promise.all(this.#listening().map((worker) => this.#prepare(worker, task.placed)))
+    if (placed) this.#placed.set(key, placed)
+    else this.#placed.delete(key)
+    // Those that are starting now have the old list: they are told too, but not waited for.
+    await Promise.all(
+      [...this.#workers].map(async (worker) => {
+        const patience = worker.listening ? ANSWER_PATIENCE_MS : START_PATIENCE_MS + LOAD_PATIENCE_MS
+        const swapped = worker.ask({ kind: 'commit', ...task }, patience).catch((error: unknown) => this.#giveUp(worker, error))
+        if (worker.listening) await swapped
+      }),
+    )
+  }
+
+  /** One that dies in it, or hangs, is no reason to refuse the version; one that says why it cannot load it is. */
+  async #prepare(worker: WorkerProcess, placed: readonly PlacedVersion[]): Promise<void> {
+    try {
+      await worker.ask({ kind: 'prepare', placed }, LOAD_PATIENCE_MS)
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === 'UNAVAILABLE') this.#giveUp(worker, error)
+      throw error
+    }
+  }
+
+  #listening(): WorkerProcess[] {
+    return [...this.#workers].filter(({ listening }) => listening)
+  }
+
+  #giveUp(worker: WorkerProcess, error: unknown): void {
+    if (worker.gone) return
+    this.#options.log.error({ worker: worker.pid, reason: errorMessage(error) }, 'a worker is killed')
+    worker.kill()
+  }
+
+  /** Forks one and resolves with its port when it listens. */
+  async #begin(attempt = 0): Promise<number> {
+    const { config, projectFolder, folder, configs, journal, deployments, held, time, log } = this.#options
+    const add: AddTally = (model, predictions) => {
+      const deployment = deployments.find(({ name }) => name === model)
+      if (deployment) deployment.predictions += predictions
+    }
+    const worker = new WorkerProcess((_worker, how) => this.#ended(worker, how, attempt))
+    this.#workers.add(worker)
+    serveJournal(worker.pipe, journal, add)
+    try {
+      const placed = [...this.#placed.values()]
+      const port = await worker.ask({ kind: 'start', config, projectFolder, folder, deployments: configs, placed, held: held(), address: this.#address, service: this.#service, time: time() }, START_PATIENCE_MS)
+      worker.listening = true
+      log.info({ worker: worker.pid }, 'a worker answers')
+      return Number(port)
+    } catch (error) {
+      this.#giveUp(worker, error)
+      throw error
+    }
+  }
+
+  #ended(worker: WorkerProcess, how: string, attempt: number): void {
+    this.#options.onEnd(worker)
+    this.#workers.delete(worker)
+    // While the service starts, it says itself that it cannot.
+    if (this.#stopping || !this.#started) return
+    this.restarts++
+    const failures = Date.now() - worker.startedAt > STABLE_AFTER_MS ? 0 : attempt + 1
+    const pause = failures === 0 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LONGEST_BACKOFF_MS)
+    this.#options.log.error({ worker: worker.pid, how, pause }, 'a worker is gone and is started anew')
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      // One that cannot start ends, and then this begins again.
+      this.#begin(failures).catch((error: unknown) => this.#options.log.error({ reason: errorMessage(error) }, 'a worker could not start'))
+    }, pause)
+    this.#timers.add(timer)
+  }
+}

@@ -1,0 +1,185 @@
+import { type Server, createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Clock } from '../../platform/clock/index.ts'
+import { serviceUrl } from '../../platform/config/index.ts'
+import { MillraceError, errnoCode } from '../../platform/errors/index.ts'
+import { createHostCheck } from '../../platform/http/index.ts'
+import { type Logger, createLogger } from '../../platform/log/index.ts'
+import { createMetrics } from '../../platform/metrics/index.ts'
+import { bodyLimitOf, drain, makeDeployments } from '../deployments.ts'
+import { createHotPath } from '../protocols/hot-path.ts'
+import { Lifecycle } from '../limits/lifecycle.ts'
+import type { Deployment } from '../routing/deployment.ts'
+import { Locator } from '../routing/locate.ts'
+import { LoadedModel } from '../runtime/model.ts'
+import { ServingMetrics } from '../runtime/metrics.ts'
+import { DataPlane } from '../runtime/plane.ts'
+import { type Forwarder, createForwarder } from './forward.ts'
+import { isLocal } from './local.ts'
+import type { PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import { RemoteJournal } from './remote-journal.ts'
+
+type Start = Extract<WorkerTask, { readonly kind: 'start' }>
+
+/** As the base of every service has it; see platform/http. */
+const SERVER = { keepAliveTimeout: 65_000, requestTimeout: 300_000 }
+const FORWARD_PATIENCE_MS = 2000
+
+/** The data plane in a process of its own: predictions by the versions that it was told to have, journaled by the service. */
+export class Worker {
+  readonly #task: Start
+  readonly #log: Logger
+  readonly #registry = createMetrics('serving')
+  readonly #metrics: ServingMetrics
+  readonly #deployments: readonly Deployment[]
+  readonly #server: Server
+  readonly #forwarder: Forwarder
+  readonly #journal: RemoteJournal
+  readonly #plane: DataPlane
+  readonly #lifecycle = new Lifecycle()
+  #time: number
+  #held: ReadonlySet<string>
+  /** By `keyOf`: those that answer, and those that are ready to. */
+  #models = new Map<string, LoadedModel>()
+  #stopping: Promise<void> | undefined
+
+  constructor(task: Start, pipe: Socket) {
+    const { config, service, projectFolder, folder } = task
+    this.#task = task
+    this.#time = task.time ?? 0
+    this.#log = createLogger('serving').child({ worker: process.pid })
+    this.#metrics = new ServingMetrics(this.#registry, {
+      queues: () => this.#deployments.map(({ name, waiting, waitingBytes }) => ({ model: name, waiting, waitingBytes, callers: 0 })),
+      live: () => [],
+      journalHead: () => 0,
+    })
+    const log = this.#log
+    this.#deployments = makeDeployments(task.deployments, { url: (name) => serviceUrl(config, name), log, metrics: this.#metrics, projectFolder, folder })
+    this.#journal = new RemoteJournal(pipe, () => this.#takeTally())
+    this.#plane = new DataPlane(this.#journal, this.#metrics, log)
+    const clock: Clock = task.time === null ? { simulated: false, wall: () => new Date(), project: () => new Date() } : { simulated: true, wall: () => new Date(), project: () => new Date(this.#time) }
+    const locator = new Locator(this.#deployments)
+    this.#held = new Set(task.held)
+    const hotPath = createHotPath({
+      plane: this.#plane,
+      deployments: this.#deployments,
+      locate: (model, reference) => locator.locate(model, reference),
+      clock,
+      metrics: this.#metrics,
+      log,
+      bodyLimit: bodyLimitOf(config),
+      hostAllowed: createHostCheck(config.http.allowed_hosts),
+      lifecycle: this.#lifecycle,
+    })
+    const local = isLocal(this.#deployments, () => this.#held)
+    this.#forwarder = createForwarder(service)
+    this.#server = createServer(SERVER, (request, response) => {
+      if (!local(request) || !hotPath(request, response)) this.#forwarder.forward(request, response)
+    })
+  }
+
+  /** Resolves with the port at which it listens, once all versions are loaded. PORT_TAKEN where it cannot. */
+  async start(): Promise<number> {
+    await this.#commit(this.#task.placed)
+    const { host, port } = this.#task.address
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (error) => reject(errnoCode(error) === 'EADDRINUSE' || errnoCode(error) === 'EACCES' ? new MillraceError('PORT_TAKEN', `port ${port} for serving is not to be had: ${error.message}`) : error))
+      this.#server.listen({ host, port }, resolve)
+    })
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  async perform(task: Exclude<WorkerTask, Start>): Promise<unknown> {
+    switch (task.kind) {
+      case 'prepare':
+        return this.#load(task.placed)
+      case 'commit':
+        return this.#commit(task.placed)
+      case 'hold':
+        this.#held = new Set(task.held)
+        return
+      case 'time':
+        this.#time = task.time
+        return
+      case 'load':
+        return { waiting: this.#waiting(), shadowing: this.#deployments.flatMap(({ name, shadowing }) => (shadowing > 0 ? [name] : [])) } satisfies WorkerLoad
+      case 'metrics':
+        return this.#registry.getMetricsAsJSON()
+      case 'stop':
+        return this.stop()
+    }
+  }
+
+  /** Accepts nothing new; resolves when what was accepted has its answer. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#drain())
+  }
+
+  async #drain(): Promise<void> {
+    await this.#lifecycle.leave(this.#server, 0)
+    await drain(this.#lifecycle, this.#deployments)
+    this.#plane.flush()
+    await this.#journal.settled()
+    const deadline = Date.now() + FORWARD_PATIENCE_MS
+    while (this.#forwarder.waiting > 0 && Date.now() < deadline) await pause()
+    // Answers that were just written are still on their way out of this process; who waits for news of the journal may ask again.
+    await pause()
+    this.#forwarder.close()
+    this.#server.closeIdleConnections()
+  }
+
+  async #load(placed: readonly PlacedVersion[]): Promise<void> {
+    for (const one of placed) {
+      if (this.#models.has(keyOf(one))) continue
+      const started = performance.now()
+      const model = await LoadedModel.load(one.model, one.version, one.folder, { ...this.#find(one.model)?.loading, ...one.options }).catch((reason: unknown) => {
+        this.#log.error({ model: one.model, version: one.version, err: reason }, 'a worker cannot load a version')
+        throw reason
+      })
+      this.#models.set(keyOf(one), model)
+      this.#metrics.loaded(one.model, one.version, (performance.now() - started) / 1000)
+    }
+  }
+
+  async #commit(placed: readonly PlacedVersion[]): Promise<void> {
+    await this.#load(placed)
+    for (const deployment of this.#deployments) {
+      for (const slot of deployment.slots) {
+        const one = placed.find(({ model, alias }) => model === slot.model && alias === slot.alias)
+        slot.live = (one && this.#models.get(keyOf(one))) ?? null
+      }
+      deployment.refresh()
+    }
+    const kept = new Set(placed.map(keyOf))
+    for (const [key, model] of this.#models) {
+      if (kept.has(key)) continue
+      this.#models.delete(key)
+      model.retire()
+    }
+  }
+
+  #find(model: string): Deployment | undefined {
+    return this.#deployments.find(({ name }) => name === model)
+  }
+
+  #waiting(): number {
+    return this.#deployments.reduce((sum, { waiting, shadowing }) => sum + waiting + shadowing, this.#forwarder.waiting)
+  }
+
+  #takeTally(): Record<string, number> {
+    const tally: Record<string, number> = {}
+    for (const deployment of this.#deployments) {
+      if (deployment.predictions > 0) tally[deployment.name] = deployment.predictions
+      deployment.predictions = 0
+    }
+    return tally
+  }
+}
+
+function keyOf({ model, version, identity }: PlacedVersion): string {
+  return JSON.stringify([model, version, identity])
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5))
+}

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { Agent, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { createTransport } from '../../../sdk/http.ts'
+import { servingClient } from '../../../sdk/serving.ts'
+import { SERVING_PROCESS } from '../testing-process.ts'
+import { FIXTURES, ROW, type Registry, ready, startRegistry, until } from '../testing.ts'
+
+const BODY = JSON.stringify({ dataframe_records: [ROW, ROW] })
+const CONNECTIONS = 8
+
+let folder: string
+let registry: Registry
+let child: ChildProcess
+let url: string
+let workers: number[]
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'workers-'))
+  registry = await startRegistry(join(folder, 'registry'))
+  registry.add('1', join(FIXTURES, 'one'))
+  registry.add('2', join(FIXTURES, 'two'))
+  registry.move('champion', '1')
+  await start(2)
+})
+afterEach(async () => {
+  child.kill('SIGKILL')
+  await registry.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function start(count: number): Promise<void> {
+  workers = []
+  const options = { tracking: registry.url, gateway: registry.url, workers: count, yaml: 'deployments: [{model: delay}]' }
+  child = spawn(process.execPath, [SERVING_PROCESS, join(folder, 'project'), JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const { promise: port, resolve } = Promise.withResolvers<number>()
+  assert.ok(child.stdout)
+  createInterface(child.stdout).on('line', (line) => {
+    const { listening, worker, msg } = JSON.parse(line) as { readonly listening?: number; readonly worker?: number; readonly msg?: string }
+    if (msg === 'a worker answers' && worker !== undefined) workers.push(worker)
+    if (listening !== undefined) resolve(listening)
+  })
+  url = `http://127.0.0.1:${await port}`
+  await ready(url)
+}
+
+interface Load {
+  /** Version that answered, by request id. */
+  readonly answered: Map<string, string>
+  readonly refused: number[]
+  broken: number
+  stop: boolean
+}
+
+/** Sends requests at several connections; one that breaks is made anew, until `stop`, or until nobody listens. */
+function load(): Load & { readonly done: Promise<unknown> } {
+  const state: Load = { answered: new Map(), refused: [], broken: 0, stop: false }
+  let next = 0
+  const drive = async (agent: Agent): Promise<void> => {
+    while (!state.stop) {
+      const id = `request-${next++}`
+      try {
+        const { status, version } = await post(agent, id)
+        if (status === 200) state.answered.set(id, version)
+        else state.refused.push(status)
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') return
+        state.broken++
+      }
+    }
+  }
+  const agents = Array.from({ length: CONNECTIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+  const done = Promise.all(agents.map(drive)).finally(() => agents.forEach((agent) => agent.destroy()))
+  return Object.assign(state, { done })
+}
+
+function post(agent: Agent, id: string): Promise<{ readonly status: number; readonly version: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}/invocations`, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY), 'x-request-id': id } }, (answer) => {
+      answer.resume()
+      answer.on('error', reject)
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, version: String(answer.headers['x-millrace-model-version']) }))
+    })
+    sent.on('error', reject)
+    sent.end(BODY)
+  })
+}
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+async function journaled(): Promise<Map<string, number>> {
+  const rows = new Map<string, number>()
+  for (let offset = 0; ; ) {
+    const page = await servingClient(createTransport(url)).readJournal(offset, { limitBytes: 1_000_000 })
+    if (page.records.length === 0) return rows
+    for (const { id } of page.records) rows.set(id, (rows.get(id) ?? 0) + 1)
+    offset = page.offset
+  }
+}
+
+async function counted(name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0)
+}
+
+describe('two workers', () => {
+  test('answer at one port, are counted as one, and hand on what is not theirs', async () => {
+    const loading = load()
+    await pause(200)
+    loading.stop = true
+    await loading.done
+    assert.deepEqual([loading.broken, loading.refused], [0, []])
+    assert.equal(await counted('model_infer_request_success_total'), loading.answered.size)
+    assert.equal(await counted('model_infer_rows_total'), 2 * loading.answered.size)
+    assert.equal(await counted('serving_workers'), 2)
+    const [deployment] = await servingClient(createTransport(url)).deployments()
+    assert.equal(deployment?.predictions, 2 * loading.answered.size)
+    const unknown = await fetch(`${url}/v2/models/other/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    assert.equal(unknown.status, 404)
+    assert.match(await unknown.text(), /no model other is deployed/)
+    assert.equal((await fetch(`${url}/v2/repository/index`, { method: 'POST' })).status, 200)
+    assert.equal((await fetch(`${url}/docs/json`)).status, 200)
+    const bad = await fetch(`${url}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"dataframe_records": [{}]}' })
+    assert.equal(bad.status, 400)
+  })
+
+  test('one killed with -9 under load takes nothing with it but its own requests, and comes back', async () => {
+    const loading = load()
+    await pause(200)
+    const [victim = 0] = workers
+    process.kill(victim, 'SIGKILL')
+    await until(() => workers.length === 3)
+    await pause(100)
+    loading.stop = true
+    await loading.done
+    // Each connection breaks once at most: those of the other worker do not.
+    assert.ok(loading.broken > 0 && loading.broken < CONNECTIONS, `${loading.broken} broke`)
+    assert.deepEqual(loading.refused, [])
+    const rows = await journaled()
+    for (const id of loading.answered.keys()) assert.equal(rows.get(id), 2, id)
+    await until(async () => (await counted('serving_workers')) === 2)
+  })
+
+  test('a swap is done when no worker answers by the old version', async () => {
+    const loading = load()
+    await pause(100)
+    registry.move('champion', '2')
+    await until(async () => (await servingClient(createTransport(url)).deployments())[0]?.version === '2')
+    const before = new Set(loading.answered.keys())
+    await pause(100)
+    loading.stop = true
+    await loading.done
+    assert.deepEqual([loading.broken, loading.refused], [0, []])
+    const later = [...loading.answered].filter(([id]) => !before.has(id)).slice(CONNECTIONS)
+    assert.ok(later.length > 0)
+    assert.deepEqual(new Set(later.map(([, version]) => version)), new Set(['2']))
+  })
+
+  test('asked to stop under load finish what they accepted', async () => {
+    const loading = load()
+    await pause(200)
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number | null]
+    assert.equal(code, 0)
+    await loading.done
+    assert.deepEqual(loading.refused.filter((status) => status !== 503), [])
+    await start(1)
+    const rows = await journaled()
+    for (const id of loading.answered.keys()) assert.equal(rows.get(id), 2, id)
+    assert.equal(rows.size, loading.answered.size, 'nothing was journaled that was not answered')
+  })
+})
