@@ -23,7 +23,7 @@ describe('models asked by their own tensors', () => {
       registry.add('1', join(FIXTURES, model))
       registry.move('champion', '1')
       registry.move('challenger', '1')
-      const yaml = `deployments: [{model: ${model}, shadow: [challenger], batch: {max_rows: 8}}]`
+      const yaml = `deployments: [{model: ${model}, shadow: [challenger], batch: {max_rows: 8}, limits: {max_wait: 60s}}]`
       const service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml }), { projectFolder: join(folder, model) })
       services.set(model, service)
       await ready(service.url)
