@@ -90,6 +90,7 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
 function admitCall(exchange: CallExchange, { deployment }: Located): void {
   const { quota } = deployment
   if (quota === null) return
+  exchange.model = deployment.name
   const state = quota.take(quota.callerOf(exchange, exchange.address), performance.now())
   exchange.counted(quota, state)
   if (!state.allowed) throw quotaExceeded(deployment.name, quota, state)
