@@ -172,6 +172,8 @@ export function testConfig(options: {
   readonly features?: string
   readonly serving?: string
   readonly workers?: number
+  readonly drain?: string
+  readonly grpcPort?: number
   readonly yaml?: string
 }): ProjectConfig {
   const nobody = 'http://127.0.0.1:9'
@@ -182,7 +184,7 @@ services:
   tracking: {url: '${options.tracking ?? nobody}'}
   gateway: {url: '${options.gateway ?? nobody}'}
   features: {url: '${options.features ?? nobody}'}
-  serving: {url: '${options.serving ?? nobody}', workers: ${options.workers ?? 1}}
+  serving: {url: '${options.serving ?? nobody}', workers: ${options.workers ?? 1}, drain: ${options.drain ?? '0s'}${options.grpcPort === undefined ? '' : `, grpc_port: ${options.grpcPort}`}}
 ${options.yaml ?? ''}`,
     'millrace.yaml',
   )

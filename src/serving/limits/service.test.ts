@@ -32,9 +32,7 @@ deployments:
 - {model: slow, batch: {max_rows: 4}, limits: {max_wait: 30ms}}
 - {model: plain, limits: {quota: {requests: 3, per: 1h, caller: X-Api-Key}}}
 - {model: two, limits: {timeout: 1m}}`
-    const config = testConfig({ yaml })
-    const { services } = config
-    service = await startForTest(servingService, { ...config, services: { ...services, serving: { ...services.serving, grpc_port: grpcPort } } }, { projectFolder: project })
+    service = await startForTest(servingService, testConfig({ yaml, grpcPort }), { projectFolder: project })
     await ready(service.url)
     grpc = grpcClient(grpcPort, 'inference.GRPCInferenceService')
   })

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { Agent, request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { createTransport } from '../../../sdk/http.ts'
+import { servingClient } from '../../../sdk/serving.ts'
+import { freePort, grpcClient } from '../grpc/testing.ts'
+import { SERVING_PROCESS } from '../testing-process.ts'
+import { FIXTURES, ready } from '../testing.ts'
+
+interface Outcome {
+  readonly id: string
+  /** Its status, or the code of the error. */
+  readonly what: string
+  readonly closing: boolean
+}
+
+describe('a serving process that is told to stop', () => {
+  let folder: string
+  let child: ChildProcess | undefined
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'leave-'))
+    cpSync(join(FIXTURES, 'plain'), join(folder, 'models', 'plain', '1'), { recursive: true })
+  })
+  afterEach(() => {
+    child?.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  async function start(options: { readonly drain?: string; readonly grpcPort?: number } = {}): Promise<string> {
+    child = spawn(process.execPath, [SERVING_PROCESS, folder, JSON.stringify({ yaml: 'model_repository: models', ...options })], { stdio: ['ignore', 'pipe', 'ignore'] })
+    assert.ok(child.stdout)
+    for await (const line of createInterface(child.stdout)) {
+      const port = /^\{"listening":(\d+)\}$/.exec(line)?.[1]
+      if (port === undefined) continue
+      child.stdout.resume()
+      await ready(`http://127.0.0.1:${port}`)
+      return `http://127.0.0.1:${port}`
+    }
+    throw new Error('serving ended before it listened')
+  }
+
+  function ask(url: string, agent: Agent, id: string): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const failed = (error: NodeJS.ErrnoException) => resolve({ id, what: error.code ?? error.message, closing: false })
+      const request = httpRequest(`${url}/v1/models/plain:predict`, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'x-request-id': id } }, (response) => {
+        response.on('error', failed)
+        response.resume().on('end', () => resolve({ id, what: String(response.statusCode), closing: response.headers.connection === 'close' }))
+      })
+      request.on('error', failed)
+      request.end('{"instances":[{"a":1,"b":2}]}')
+    })
+  }
+
+  async function journaled(url: string): Promise<Set<string>> {
+    const ids = new Set<string>()
+    for (let offset = 0; ; ) {
+      const page = await servingClient(createTransport(url)).readJournal(offset)
+      if (page.records.length === 0) return ids
+      for (const { id } of page.records) ids.add(id)
+      offset = page.offset
+    }
+  }
+
+  test('answers every request that got a connection, over connections that are used again and again, and asks for these to be closed', async () => {
+    const url = await start()
+    const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+    const outcomes: Outcome[] = []
+    let next = 0
+    const loading = Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (;;) {
+          const outcome = await ask(url, agent, `request-${next++}`)
+          outcomes.push(outcome)
+          if (outcome.what === 'ECONNREFUSED') return
+        }
+      }),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.ok(child)
+    child.kill('SIGTERM')
+    const [code] = (await once(child, 'exit')) as [number | null]
+    assert.equal(code, 0)
+    await loading
+    agent.destroy()
+    const counts = Object.groupBy(outcomes, ({ what }) => what)
+    // Refused by status, or by the system because nobody listens any more: never cut off.
+    assert.deepEqual(Object.keys(counts).filter((what) => !['200', '503', 'ECONNREFUSED'].includes(what)), [])
+    assert.ok(outcomes.some(({ what, closing }) => what === '200' && closing))
+    const ids = await journaled(await start())
+    const answered = outcomes.filter(({ what }) => what === '200')
+    assert.deepEqual(new Set(answered.map(({ id }) => id)), ids)
+  })
+
+  test('says first that it is not ready, and still takes what comes, for as long as it was told', async () => {
+    const url = await start({ drain: '400ms' })
+    assert.ok(child)
+    const ended = once(child, 'exit')
+    child.kill('SIGTERM')
+    const agent = new Agent()
+    let unready = false
+    while (!unready) unready = (await fetch(`${url}/v2/health/ready`)).status === 503
+    assert.equal((await ask(url, agent, 'late')).what, '200')
+    await ended
+    assert.equal((await ask(url, agent, 'later')).what, 'ECONNREFUSED')
+  })
+
+  test('answers every call that was begun, and refuses those after it as UNAVAILABLE', async () => {
+    const port = await freePort()
+    await start({ grpcPort: port })
+    const inputs = ['a', 'b'].map((name) => ({ name, datatype: 'FP32', shape: ['1'], contents: { fp32_contents: [1] } }))
+    const { call, client } = grpcClient(port, 'inference.GRPCInferenceService')
+    const answered = new Set<string>()
+    const refused: number[] = []
+    let next = 0
+    const loading = Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (;;) {
+          const id = `call-${next++}`
+          const { code } = await call('ModelInfer', { model_name: 'plain', id, inputs }, {}, 2000)
+          if (code === 0) answered.add(id)
+          else return refused.push(code)
+        }
+      }),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    assert.ok(child)
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+    await loading
+    client.close()
+    assert.ok(answered.size > 0)
+    assert.deepEqual([...new Set(refused)], [14])
+    assert.deepEqual(answered, await journaled(await start()))
+  })
+})
