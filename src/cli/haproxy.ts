@@ -1,6 +1,4 @@
 import { type Command, Option } from 'commander'
-import { haproxyConfig } from './haproxy-config.ts'
-import { loadProject } from './project.ts'
 
 interface Options {
   readonly bind: string
@@ -17,6 +15,7 @@ export function register(program: Command): void {
 }
 
 async function write({ bind, output }: Options): Promise<void> {
+  const [{ haproxyConfig }, { loadProject }] = await Promise.all([import('./haproxy-config.ts'), import('./project.ts')])
   const text = haproxyConfig(loadProject().config, bind)
   if (output === undefined) return void process.stdout.write(text)
   const { writeFileDurable } = await import('../platform/fs/index.ts')
