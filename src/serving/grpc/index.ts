@@ -7,6 +7,7 @@ import { portHolder } from '../../platform/http/port-holder.ts'
 import { isReady } from '../protocols/v2/server.ts'
 import { type CallOptions, inferenceCalls } from './calls.ts'
 import { Health } from './health.ts'
+import { Receiving, receivingInterceptor } from './receiving.ts'
 
 export interface GrpcOptions extends CallOptions {
   readonly host: string
@@ -24,6 +25,8 @@ const SERVICE = 'inference.GRPCInferenceService'
 const PROTO = fileURLToPath(new URL('./open_inference.proto', import.meta.url))
 /** Calls of one connection at a time, each of which may hold a message; the rest wait at the client. */
 const CALLS_AT_ONCE = 64
+/** Of all connections: 32 MiB of messages that are not whole yet. */
+const RECEIVING = { atOnce: 16, waiting: 1024, patienceMs: 1000 }
 const STOP_PATIENCE_MS = 5000
 
 /** Serves the Open Inference Protocol V2 over gRPC, with health and reflection, in the clear. PORT_TAKEN where it cannot listen. */
@@ -32,7 +35,8 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   // It writes to stderr what it gives as errors too.
   setLogVerbosity(logVerbosity.NONE)
   const definition = loadSync(PROTO, { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true })
-  const server = new Server({ 'grpc.max_receive_message_length': messageLimit, 'grpc.max_concurrent_streams': CALLS_AT_ONCE })
+  const receiving = new Receiving(RECEIVING)
+  const server = new Server({ 'grpc.max_receive_message_length': messageLimit, 'grpc.max_concurrent_streams': CALLS_AT_ONCE, interceptors: [receivingInterceptor(receiving)] })
   server.addService(definition[SERVICE] as ServiceDefinition, inferenceCalls(options))
   const health = new Health(['', SERVICE], () => isReady(router) && !lifecycle.leaving)
   health.addTo(server)

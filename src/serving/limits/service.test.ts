@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { Agent, type IncomingHttpHeaders, request as httpRequest } from 'node:http'
+import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -20,13 +21,14 @@ interface Answer {
 describe('limits', () => {
   let project: string
   let service: TestService
+  let grpcPort: number
   let grpc: ReturnType<typeof grpcClient>
   const agent = new Agent({ keepAlive: true })
 
   before(async () => {
     project = mkdtempSync(join(tmpdir(), 'limits-'))
     for (const model of ['slow', 'plain', 'two']) cpSync(join(FIXTURES, model === 'two' ? 'plain' : model), join(project, 'models', model, '1'), { recursive: true })
-    const grpcPort = await freePort()
+    grpcPort = await freePort()
     const yaml = `model_repository: models
 deployments:
 - {model: slow, batch: {max_rows: 4}, limits: {max_wait: 30ms}}
@@ -176,6 +178,23 @@ deployments:
     const coded = await post('/v1/models/two:predict', large, { 'content-encoding': 'gzip', 'content-length': large.length })
     assert.equal(coded.status, 415)
     assert.equal((await post('/v1/models/two:predict', pair)).status, 200)
+  })
+
+  test('callers whose gRPC messages never come whole keep nobody out', async () => {
+    const session = connect(`http://127.0.0.1:${grpcPort}`)
+    const refused: unknown[] = []
+    const begun = Array.from({ length: 20 }, () => {
+      const stream = session.request({ ':method': 'POST', ':path': '/inference.GRPCInferenceService/ModelInfer', 'content-type': 'application/grpc', te: 'trailers' })
+      stream.on('trailers', (trailers) => refused.push(trailers['grpc-status'])).on('response', (headers) => refused.push(headers['grpc-status'])).resume()
+      const head = Buffer.from([0, 0, 1, 0, 0])
+      return new Promise((resolve) => stream.write(Buffer.concat([head, Buffer.alloc(1000)]), resolve))
+    })
+    await Promise.all(begun)
+    const { code, message } = await grpc.call('ModelReady', { name: 'two' })
+    assert.equal(code, 0, message)
+    assert.ok(refused.includes('14'))
+    session.destroy()
+    assert.equal((await grpc.call('ModelReady', { name: 'two' })).code, 0)
   })
 
   test('a body nested without end is refused, not run into', async () => {
