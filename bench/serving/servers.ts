@@ -15,7 +15,7 @@ export interface BenchServer {
 }
 
 /** Our serving service as `millrace serve` runs it, behind a registry that has the one model. `nodeOptions` go to Node (a profiler). */
-export async function startMillrace(folder: string, model: string, nodeOptions: readonly string[] = []): Promise<BenchServer> {
+export async function startMillrace(folder: string, model: string, nodeOptions: readonly string[] = [], workers = 1): Promise<BenchServer> {
   const registry = await startRegistry(join(folder, 'registry'), 'flight-delay')
   registry.add('1', model)
   registry.move('champion', '1')
@@ -27,7 +27,7 @@ export async function startMillrace(folder: string, model: string, nodeOptions: 
     `project: bench
 deployments: [{model: flight-delay}]
 services:
-  serving: {port: ${port}}
+  serving: {port: ${port}, workers: ${workers}}
   tracking: {url: '${registry.url}'}
   gateway: {url: '${registry.url}'}
 `,

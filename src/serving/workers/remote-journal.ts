@@ -6,21 +6,17 @@ import { FrameReader, encodeLines } from './frames.ts'
 /** What was counted since it was last asked for, by model. */
 export type TakeTally = () => Readonly<Record<string, number>>
 
-interface Sent {
-  readonly done: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: MillraceError) => void
-}
-
 /**
- * The journal as a worker has it: lines go through a pipe to the process that writes the file, a frame for each batch, and are settled when that says so.
- * Frames are answered in order. When the pipe breaks, whatever was not answered is not known to be in the journal.
+ * The journal as a worker has it: lines go through a pipe to the process that writes the file, and are settled when that says so. One frame is on its way at a time;
+ * what comes meanwhile goes together in the next. When the pipe breaks, whatever was not answered is not known to be in the journal.
  */
 export class RemoteJournal implements JournalWriter {
   readonly #pipe: Socket
   readonly #tally: TakeTally
-  readonly #sent: Sent[] = []
   #lines: Buffer[] = []
+  /** Those whose lines are on their way, and those whose lines wait for that. */
+  #sent: PromiseWithResolvers<void> | undefined
+  #next: PromiseWithResolvers<void> | undefined
   #number = 0
   #broken = false
 
@@ -41,25 +37,34 @@ export class RemoteJournal implements JournalWriter {
   }
 
   settled(): Promise<void> | undefined {
-    if (this.#lines.length === 0) return this.#sent.at(-1)?.done
-    const frame = encodeLines(this.#number++, { tally: this.#tally(), lines: this.#lines.length === 1 ? this.#lines[0]! : Buffer.concat(this.#lines) })
+    if (this.#lines.length === 0) return this.#sent?.promise
+    if (this.#sent) return (this.#next ??= Promise.withResolvers()).promise
+    return this.#send(Promise.withResolvers())
+  }
+
+  #send(group: PromiseWithResolvers<void>): Promise<void> {
+    this.#sent = group
+    const lines = this.#lines.length === 1 ? this.#lines[0]! : Buffer.concat(this.#lines)
     this.#lines = []
-    const { promise: done, resolve, reject } = Promise.withResolvers<void>()
-    this.#sent.push({ done, resolve, reject })
-    this.#pipe.write(frame)
-    return done
+    this.#pipe.write(encodeLines(this.#number++, { tally: this.#tally(), lines }))
+    return group.promise
   }
 
   #answered(body: Buffer): void {
-    const sent = this.#sent.shift()
-    if (body.length === 0) return sent?.resolve()
+    const group = this.#sent
+    const next = this.#next
+    this.#sent = this.#next = undefined
+    if (next) void this.#send(next)
+    if (body.length === 0) return group?.resolve()
     const { code, message } = JSON.parse(body.toString()) as { readonly code: ErrorCode; readonly message: string }
-    sent?.reject(new MillraceError(code, message))
+    group?.reject(new MillraceError(code, message))
   }
 
   #break(): void {
     this.#broken = true
-    for (const { reject } of this.#sent.splice(0)) reject(broken())
+    this.#sent?.reject(broken())
+    this.#next?.reject(broken())
+    this.#sent = this.#next = undefined
   }
 }
 
