@@ -42,7 +42,7 @@ const deployment = closed({
     max_rows: Type.Integer({ minimum: 1, default: 10_000, description: 'Rows of one request at most' }),
     max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Requests waiting at most; beyond that 503' }),
     max_queue_bytes: Type.Integer({ minimum: 1, default: 33_554_432, description: 'Bytes of the requests waiting at most; beyond that 503' }),
-    max_wait: duration('1s', 'How long a request may have to wait for the model before it is refused with 503: so long when the queue stands, five times that in a burst, and always four times what it costs itself'),
+    max_wait: duration('1s', 'How long a request may have to wait for the model before it is refused with 503: so long when the queue stands, five times that in a burst, and always twice what it costs itself'),
     timeout: duration('30s', 'A request is answered 504 after so long, or sooner where its caller says so'),
     quota: Type.Optional(
       closed({

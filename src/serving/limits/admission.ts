@@ -1,7 +1,7 @@
 import { MillraceError } from '../../platform/errors/index.ts'
 
-/** A request may always wait for so many times what it costs itself: as CoDel never drops the one packet that is there. */
-const OWN_COSTS = 4
+/** A request may always wait for so many times what it costs itself, so that a queue of one is no overload: as CoDel never drops the last packet. */
+const OWN_COSTS = 2
 /** How much longer a wait may be while it is a burst, and until when it is one. CoDel's interval, which its RFC sets to 100 ms. */
 const BURST = 5
 const INTERVAL_MS = 100
@@ -47,5 +47,16 @@ export class Admission {
 
 /** `waitMs`: after which it is worth trying again. */
 export function overloaded(message: string, waitMs = 0): MillraceError {
-  return new MillraceError('OVERLOADED', message, { details: { retry_after: Math.max(1, Math.ceil(waitMs / 1000)) } })
+  return withoutStack(() => new MillraceError('OVERLOADED', message, { details: { retry_after: Math.max(1, Math.ceil(waitMs / 1000)) } }))
+}
+
+/** Of an error that is made thousands of times a second, to be sent to callers, its stack would be a fifth of the cost. */
+export function withoutStack<E extends Error>(make: () => E): E {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }

@@ -59,11 +59,11 @@ describe('admission', () => {
     assert.equal(refused(admission, 200, 300), false, 'a new burst')
   })
 
-  test('lets a request wait for four times what it costs itself, however dear that is', () => {
+  test('lets a request wait for twice what it costs itself, however dear that is', () => {
     const admission = new Admission(50)
-    for (let now = 0; now < 1000; now += 20) assert.equal(refused(admission, 800, now, 200), false)
-    for (let now = 1000; now < 2000; now += 20) refused(admission, 900, now, 200)
-    assert.equal(refused(admission, 900, 2000, 200), true)
+    for (let now = 0; now < 1000; now += 20) assert.equal(refused(admission, 400, now, 200), false)
+    for (let now = 1000; now < 2000; now += 20) refused(admission, 500, now, 200)
+    assert.equal(refused(admission, 500, 2000, 200), true)
   })
 })
 

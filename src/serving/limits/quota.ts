@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { MillraceError } from '../../platform/errors/index.ts'
+import { withoutStack } from './admission.ts'
 
 export interface QuotaOptions {
   /** Requests of one caller within the window. */
@@ -69,5 +70,5 @@ export function rateLimit({ remaining, reset }: QuotaState): string {
 }
 
 export function quotaExceeded(model: string, { policy }: Quota, { reset }: QuotaState): MillraceError {
-  return new MillraceError('QUOTA_EXCEEDED', `the quota for ${model} is used up (${policy}); there is more in ${reset} s`, { details: { retry_after: reset } })
+  return withoutStack(() => new MillraceError('QUOTA_EXCEEDED', `the quota for ${model} is used up (${policy}); there is more in ${reset} s`, { details: { retry_after: reset } }))
 }

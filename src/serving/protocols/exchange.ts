@@ -23,6 +23,7 @@ export interface ExchangeOptions {
 
 /** Bytes of a refused body that are read all the same, so that a caller that is still sending hears why. */
 const DRAINED = 64 * 1024 * 1024
+const UNWATCHED = 64 * 1024
 const EMPTY = Buffer.alloc(0)
 
 /** A request over HTTP and its one answer. */
@@ -104,12 +105,13 @@ export class Exchange implements Question<HttpAnswer> {
   /** A body that is refused is read to its end and thrown away: see `drain`. A connection that brings more than that is worth is closed behind the answer. */
   #end(status: number, headers: string[], body: string): void {
     const { request, response } = this
-    if (this.body !== null) {
+    const length = Number(request.headers['content-length'])
+    // Node reads what is left of a body itself, where the connection is to be used again; so little needs no watching.
+    if (this.body !== null || (length <= UNWATCHED && !this.#options.lifecycle.leaving)) {
       response.writeHead(status, headers)
       response.end(body)
       return
     }
-    const length = Number(request.headers['content-length'])
     const reusable = length <= DRAINED
     if (!reusable && !this.#options.lifecycle.leaving) headers.push('Connection', 'close')
     response.writeHead(status, headers)
