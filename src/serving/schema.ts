@@ -8,6 +8,7 @@ export const predictionHeaders = Type.Object({
   'x-request-id': Type.Optional(Type.String({ description: 'Names the request in the journal; made when absent. The same id may be sent again after a lost answer' })),
   'x-millrace-model': Type.Optional(Type.String({ description: 'Which model, where several are deployed' })),
   'x-millrace-time': Type.Optional(Type.String({ description: 'The moment of the request, RFC 3339; only where project time is simulated' })),
+  'x-envoy-expected-rq-timeout-ms': Type.Optional(Type.String({ description: 'Milliseconds after which nobody waits for the answer any more; at most the deployment’s limits.timeout' })),
   'x-millrace-probe': Type.Optional(Type.String({ description: '`true`: a synthetic request, which monitoring leaves out' })),
 })
 
