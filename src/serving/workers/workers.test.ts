@@ -14,6 +14,7 @@ import { FIXTURES, ROW, type Registry, ready, startRegistry, until } from '../te
 
 const BODY = JSON.stringify({ dataframe_records: [ROW, ROW] })
 const CONNECTIONS = 8
+const PATIENCE_MS = 5000
 
 let folder: string
 let registry: Registry
@@ -88,6 +89,8 @@ function post(agent: Agent, id: string): Promise<{ readonly status: number; read
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, version: String(answer.headers['x-millrace-model-version']) }))
     })
     sent.on('error', reject)
+    // A connection that was on its way to a worker when that was killed stays open, and nobody answers it.
+    sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error('no answer')))
     sent.end(BODY)
   })
 }
