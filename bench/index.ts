@@ -6,6 +6,7 @@ import { type BenchResult, show } from './lib/result.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchResult>>> = {
   'flights-http': async () => (await import('./serving/flights-http.ts')).run(),
+  workers: async () => (await import('./serving/workers.ts')).run(),
   'random-forest': async () => (await import('./serving/random-forest.ts')).run(),
   overload: async () => (await import('./serving/overload.ts')).run(),
   tracking: async () => (await import('./tracking/tracking.ts')).run(),
