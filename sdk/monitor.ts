@@ -1,16 +1,6 @@
 import type { Candidate, DriftSeries, LabelsRequest, LabelsResponse, PendingLabels, PerformanceSeries, Report } from '../src/api/monitor.ts'
-import type { Comparison } from '../src/api/rollouts.ts'
+import type { Comparison, ComparisonQuery } from '../src/api/rollouts.ts'
 import type { RequestOptions, Transport } from './http.ts'
-
-export interface ComparisonQuery {
-  readonly model: string
-  /** Id of the rollout. */
-  readonly rollout: string
-  readonly champion: string
-  readonly candidate: string
-  readonly design: Comparison['design']
-  readonly alpha: number
-}
 
 /** The monitor: labels, reports, candidates. */
 export function monitorClient(transport: Transport) {

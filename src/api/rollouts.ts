@@ -94,3 +94,14 @@ export interface Agreement {
   /** Share of rows of another class; null for a regression. */
   readonly other_class: number | null
 }
+
+/** What the monitor is asked to compare. */
+export interface ComparisonQuery {
+  readonly model: string
+  /** Id of the rollout. */
+  readonly rollout: string
+  readonly champion: string
+  readonly candidate: string
+  readonly design: Comparison['design']
+  readonly alpha: number
+}

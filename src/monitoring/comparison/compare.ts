@@ -1,17 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import type { Comparison } from '../../api/rollouts.ts'
+import type { Comparison, ComparisonQuery } from '../../api/rollouts.ts'
 import { boundedLogLoss, losses, pairedGains, pairedInterval, unpairedInterval } from '../../domain/sequential/index.ts'
 import type { MonitorSchema } from '../tables.ts'
-
-export interface ComparisonQuery {
-  readonly model: string
-  readonly rollout: string
-  readonly champion: string
-  readonly candidate: string
-  readonly design: Comparison['design']
-  readonly alpha: number
-}
 
 /** Rows read at a time: between two pages other requests have their turn. */
 const PAGE = 5000
