@@ -1,8 +1,9 @@
-import { after, before } from 'node:test'
-import { rolloutStories } from '../../src/serving/routing/stories.ts'
+import { after, before, describe } from 'node:test'
+import { rolloutStories } from '../../src/serving/rollout/stories.ts'
+import { followingStories } from '../../src/serving/routing/stories.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
 
-/** Serving's rollouts on the real PostgreSQL: the suite that they pass on SQLite. */
+/** Serving on the real PostgreSQL: the suites that it passes on SQLite. */
 let server: PostgresServer | undefined
 let count = 0
 before(async () => {
@@ -10,4 +11,7 @@ before(async () => {
 })
 after(() => server?.stop())
 
-rolloutStories(() => server?.createDatabase(`serving_${count++}`) ?? '')
+const storage = () => server?.createDatabase(`serving_${count++}`) ?? ''
+
+describe('following aliases', () => followingStories({ storage }))
+describe('rolling out', () => rolloutStories({ storage }))

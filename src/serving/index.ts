@@ -11,7 +11,7 @@ import { bodyLimitOf, deploymentsOf, drain, makeDeployments, undeclared } from '
 import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
-import { Lifecycle } from './limits/lifecycle.ts'
+import { Lifecycle, doorOf } from './limits/lifecycle.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
@@ -65,7 +65,17 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     log,
     python: { interpreter: interpreterAt(context.projectFolder, config.services.serving.python), log },
   })
-  const workers = await openWorkers({ context, configs, deployments, journal, cache })
+  const workers = await openWorkers({
+    context,
+    configs,
+    deployments,
+    journal,
+    cache,
+    observed: ({ arms = [], agreements = [] }) => {
+      for (const report of arms) rollouts.counted(report)
+      metrics.agreements.merge(agreements)
+    },
+  })
   const router = new Router({
     deployments,
     registry,
@@ -85,6 +95,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     log,
     aliases: new Aliases(registryClient(createTransport(context.url('tracking'), { timeoutMs: 10_000 })), clock, (model) => router.recheck(model)),
     agreement: (model, alias, version) => metrics.agreements.describe(model, alias, version),
+    divided: async () => workers?.divided(),
     compare: compareAt(monitorClient(createTransport(context.url('monitor'), { timeoutMs: 60_000 }))),
   })
   registerRolloutMetrics(context.metrics, rollouts)
@@ -139,7 +150,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       clearInterval(polling)
       const graceMs = durationMs(config.services.serving.drain)
       await workers?.stop(lifecycle, graceMs)
-      await lifecycle.leave(context.http.server, workers ? 0 : graceMs)
+      await lifecycle.leave(doorOf(context.http.server), workers ? 0 : graceMs)
       await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared]), grpc?.stop()])
       await rollouts.stop()
       await router.stop()

@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createTransport } from '../../sdk/http.ts'
 import { servingClient } from '../../sdk/serving.ts'
-import { SERVING_PROCESS } from './testing-process.ts'
-import { FIXTURES, ROW, type Registry, ready, startRegistry } from './testing.ts'
+import { type ServingProcess, startReadyProcess } from './testing-process.ts'
+import { FIXTURES, ROW, type Registry, startRegistry } from './testing.ts'
 
 let folder: string
 let registry: Registry
-let child: ChildProcess | undefined
+let serving: ServingProcess | undefined
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'serving-'))
@@ -22,26 +19,15 @@ beforeEach(async () => {
   registry.move('champion', '1')
 })
 afterEach(async () => {
-  child?.kill('SIGKILL')
+  serving?.child.kill('SIGKILL')
   await registry.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
 /** Starts serving, and resolves with its address once it is ready. */
 async function start(): Promise<string> {
-  const options = { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' }
-  child = spawn(process.execPath, [SERVING_PROCESS, join(folder, 'project'), JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  assert.ok(child.stdout)
-  for await (const line of createInterface(child.stdout)) {
-    const port = /^\{"listening":(\d+)\}$/.exec(line)?.[1]
-    if (port === undefined) continue
-    child.stdout.resume()
-    await ready(`http://127.0.0.1:${port}`)
-    return `http://127.0.0.1:${port}`
-  }
-  throw new Error('serving ended before it listened')
+  serving = await startReadyProcess(join(folder, 'project'), { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' })
+  return serving.url
 }
 
 /** Sends requests at several connections until one gets no answer; returns the ids that were answered. */
@@ -79,7 +65,7 @@ describe('a serving process', () => {
   test('killed with -9 under load has every answered prediction in its journal when it comes back', async () => {
     const loading = load(await start())
     await new Promise((resolve) => setTimeout(resolve, 300))
-    child?.kill('SIGKILL')
+    serving?.child.kill('SIGKILL')
     const answered = await loading
     assert.ok(answered.size > 0)
     const url = await start()
@@ -92,10 +78,7 @@ describe('a serving process', () => {
   test('asked to stop under load finishes what it accepted, and ends well', async () => {
     const loading = load(await start())
     await new Promise((resolve) => setTimeout(resolve, 200))
-    assert.ok(child)
-    child.kill('SIGTERM')
-    const [code] = (await once(child, 'exit')) as [number | null]
-    assert.equal(code, 0)
+    assert.equal(await serving?.stop(), 0)
     const answered = await loading
     const rows = await journaled(await start())
     for (const id of answered) assert.equal(rows.get(id), 2, id)

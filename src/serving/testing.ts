@@ -166,7 +166,7 @@ export async function ready(url: string): Promise<void> {
   await until(async () => (await fetch(`${url}/v2/health/ready`)).status === 200)
 }
 
-export function testConfig(options: {
+export interface TestConfigOptions {
   readonly tracking?: string
   readonly gateway?: string
   readonly features?: string
@@ -175,7 +175,9 @@ export function testConfig(options: {
   readonly drain?: string
   readonly grpcPort?: number
   readonly yaml?: string
-}): ProjectConfig {
+}
+
+export function testConfig(options: TestConfigOptions): ProjectConfig {
   const nobody = 'http://127.0.0.1:9'
   return parseConfig(
     projectConfigSchema,

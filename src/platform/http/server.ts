@@ -1,4 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import { once } from 'node:events'
+import type { Server as NetServer } from 'node:net'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -170,8 +172,22 @@ function asMillraceError(error: FastifyError): MillraceError {
 
 /** Listens, and says in words who may hold the port where it is taken. Returns the port, which differs from the asked one only if that was 0. */
 export async function listen(app: HttpServer, service: string, host: string, port: number): Promise<number> {
+  return whereListening(app.server, () => app.listen({ host, port }), service, port)
+}
+
+/** The same for a server that is no HTTP server. */
+export async function listenAt(server: NetServer, service: string, host: string, port: number): Promise<number> {
+  const listening = async (): Promise<void> => {
+    const listened = once(server, 'listening')
+    server.listen({ host, port })
+    await listened
+  }
+  return whereListening(server, listening, service, port)
+}
+
+async function whereListening(server: NetServer, begin: () => Promise<unknown>, service: string, port: number): Promise<number> {
   try {
-    await app.listen({ host, port })
+    await begin()
   } catch (error) {
     if (errnoCode(error) === 'EADDRINUSE') {
       const { portHolder } = await import('./port-holder.ts')
@@ -187,6 +203,6 @@ export async function listen(app: HttpServer, service: string, host: string, por
     }
     throw error
   }
-  const address = app.server.address()
+  const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port
 }

@@ -77,7 +77,7 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
     options.lifecycle.inFlight++
     try {
       const found = located(options.router, model, version === '' ? undefined : version)
-      admitCall(exchange, found)
+      await admitCall(exchange, found)
       exchange.answer(await predict(options, exchange, found))
     } catch (error) {
       exchange.refuse(error)
@@ -87,11 +87,11 @@ function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferRes
   }
 }
 
-function admitCall(exchange: CallExchange, { deployment }: Located): void {
+async function admitCall(exchange: CallExchange, { deployment }: Located): Promise<void> {
   const { quota } = deployment
   if (quota === null) return
   exchange.model = deployment.name
-  const state = quota.take(quota.callerOf(exchange, exchange.address), performance.now())
+  const state = await quota.take(quota.callerOf(exchange, exchange.address), performance.now())
   exchange.counted(quota, state)
   if (!state.allowed) throw quotaExceeded(deployment.name, quota, state)
 }

@@ -1,8 +1,8 @@
 import { Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
 import { toMillraceError } from '../../platform/errors/index.ts'
 import { requestId } from '../../platform/http/index.ts'
-import { type Quota, type QuotaState, rateLimit } from '../limits/quota.ts'
-import { type ExchangeOptions, retryAfterOf } from '../protocols/exchange.ts'
+import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
+import { ARM_HEADER, type ExchangeOptions, retryAfterOf } from '../protocols/exchange.ts'
 import type { Answered, Question } from '../protocols/predict.ts'
 import type { ModelShape, ParsedBody } from '../protocols/protocol.ts'
 import { parseTensors } from '../protocols/v2/ask.ts'
@@ -29,7 +29,7 @@ export class CallExchange implements Question<InferResponse> {
   assignment: Assignment | null = null
   deadline: number
   #answered = false
-  #rate: { readonly quota: Quota; readonly state: QuotaState } | null = null
+  #rate: { readonly quota: CallerQuota; readonly state: QuotaState } | null = null
 
   constructor(call: InferCall, callback: sendUnaryData<InferResponse>, options: Pick<ExchangeOptions, 'metrics' | 'log'>) {
     this.#call = call
@@ -61,7 +61,7 @@ export class CallExchange implements Question<InferResponse> {
     return parseTensors(model, tensorsOf(request), wishesOf(request), presenter(raw.length > 0), id === '' ? undefined : id)
   }
 
-  counted(quota: Quota, state: QuotaState): void {
+  counted(quota: CallerQuota, state: QuotaState): void {
     this.#rate = { quota, state }
   }
 
@@ -71,6 +71,7 @@ export class CallExchange implements Question<InferResponse> {
     const headers = new Metadata()
     headers.set('x-request-id', this.id)
     headers.set('x-millrace-model-version', version)
+    if (this.assignment) headers.set(ARM_HEADER.toLowerCase(), this.assignment.meter.arm)
     this.#sayRate(headers)
     this.#call.sendMetadata(headers)
     this.#callback(null, answer)

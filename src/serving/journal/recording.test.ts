@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { createTransport } from '../../../sdk/http.ts'
@@ -13,7 +11,7 @@ import { DAY_MS } from '../../domain/windows.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { startForTest } from '../../platform/service/testing.ts'
 import { servingService } from '../index.ts'
-import { SERVING_PROCESS } from '../testing-process.ts'
+import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
 import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig } from '../testing.ts'
 import { LineBuffer } from './format.ts'
 import { Journal } from './journal.ts'
@@ -25,7 +23,7 @@ import { RelaxedWriter } from './relaxed.ts'
 const silent = pino({ level: 'silent' })
 let folder: string
 let registry: Registry
-let child: ChildProcess | undefined
+let serving: ServingProcess | undefined
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'recording-'))
@@ -34,7 +32,7 @@ beforeEach(async () => {
   registry.move('champion', '1')
 })
 afterEach(async () => {
-  child?.kill('SIGKILL')
+  serving?.child.kill('SIGKILL')
   await registry.close()
   rmSync(folder, { recursive: true, force: true })
 })
@@ -97,17 +95,8 @@ describe('what is recorded', () => {
   test('relaxed and killed with -9, nothing that was answered before the window is lost', async () => {
     const WINDOW_MS = 100
     const options = { tracking: registry.url, gateway: registry.url, yaml: `deployments: [{model: delay, journal: {mode: relaxed, window: ${WINDOW_MS}ms}}]` }
-    const running = (child = spawn(process.execPath, [SERVING_PROCESS, join(folder, 'project'), JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'ignore'] }))
-    let url = ''
-    for await (const line of createInterface({ input: running.stdout })) {
-      const port = /^\{"listening":(\d+)\}$/.exec(line)?.[1]
-      if (port === undefined) continue
-      url = `http://127.0.0.1:${port}`
-      break
-    }
-    running.stdout.resume()
-    await ready(url)
-    const client = servingClient(createTransport(url))
+    const running = (serving = await startReadyProcess(join(folder, 'project'), options))
+    const client = servingClient(createTransport(running.url))
     const answered = new Map<string, number>()
     const asking = (async () => {
       for (let i = 0; ; i++) {
@@ -120,7 +109,7 @@ describe('what is recorded', () => {
       }
     })()
     await new Promise((resolve) => setTimeout(resolve, 700))
-    running.kill('SIGKILL')
+    running.child.kill('SIGKILL')
     const killed = performance.now()
     await asking
     const journal = join(folder, 'project', '.millrace', 'serving', 'journal')

@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createTransport } from '../../../sdk/http.ts'
 import { servingClient } from '../../../sdk/serving.ts'
 import { freePort, grpcClient } from '../grpc/testing.ts'
-import { SERVING_PROCESS } from '../testing-process.ts'
-import { FIXTURES, ready } from '../testing.ts'
+import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
+import { FIXTURES, type TestConfigOptions } from '../testing.ts'
 
 interface Outcome {
   readonly id: string
@@ -22,28 +19,20 @@ interface Outcome {
 
 describe('a serving process that is told to stop', () => {
   let folder: string
-  let child: ChildProcess | undefined
+  let serving: ServingProcess | undefined
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'leave-'))
     cpSync(join(FIXTURES, 'plain'), join(folder, 'models', 'plain', '1'), { recursive: true })
   })
   afterEach(() => {
-    child?.kill('SIGKILL')
+    serving?.child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   })
 
-  async function start(options: { readonly drain?: string; readonly grpcPort?: number } = {}): Promise<string> {
-    child = spawn(process.execPath, [SERVING_PROCESS, folder, JSON.stringify({ yaml: 'model_repository: models', ...options })], { stdio: ['ignore', 'pipe', 'ignore'] })
-    assert.ok(child.stdout)
-    for await (const line of createInterface(child.stdout)) {
-      const port = /^\{"listening":(\d+)\}$/.exec(line)?.[1]
-      if (port === undefined) continue
-      child.stdout.resume()
-      await ready(`http://127.0.0.1:${port}`)
-      return `http://127.0.0.1:${port}`
-    }
-    throw new Error('serving ended before it listened')
+  async function start(options: TestConfigOptions = {}): Promise<string> {
+    serving = await startReadyProcess(folder, { yaml: 'model_repository: models', ...options })
+    return serving.url
   }
 
   function ask(url: string, agent: Agent, id: string): Promise<Outcome> {
@@ -83,10 +72,7 @@ describe('a serving process that is told to stop', () => {
       }),
     )
     await new Promise((resolve) => setTimeout(resolve, 200))
-    assert.ok(child)
-    child.kill('SIGTERM')
-    const [code] = (await once(child, 'exit')) as [number | null]
-    assert.equal(code, 0)
+    assert.equal(await serving?.stop(), 0)
     await loading
     agent.destroy()
     const counts = Object.groupBy(outcomes, ({ what }) => what)
@@ -100,9 +86,7 @@ describe('a serving process that is told to stop', () => {
 
   test('says first that it is not ready, and still takes what comes, for as long as it was told', async () => {
     const url = await start({ drain: '400ms' })
-    assert.ok(child)
-    const ended = once(child, 'exit')
-    child.kill('SIGTERM')
+    const ended = serving?.stop()
     const agent = new Agent()
     let unready = false
     while (!unready) unready = (await fetch(`${url}/v2/health/ready`)).status === 503
@@ -130,9 +114,7 @@ describe('a serving process that is told to stop', () => {
       }),
     )
     await new Promise((resolve) => setTimeout(resolve, 200))
-    assert.ok(child)
-    child.kill('SIGTERM')
-    await once(child, 'exit')
+    await serving?.stop()
     await loading
     client.close()
     assert.ok(answered.size > 0)

@@ -5,6 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const LAST_WORD_MS = 50
 const LOOK_EVERY_MS = 5
 
+/** Where connections come in. */
+export interface Door {
+  /** Lets in no more. */
+  readonly close: () => void
+  /** How many are open. */
+  readonly connections: () => Promise<number>
+}
+
 /** How far the service is on its way out. */
 export class Lifecycle {
   /** It says that it is not ready, answers all that comes, and asks for each connection to be closed behind its answer. */
@@ -18,18 +26,21 @@ export class Lifecycle {
    * For `graceMs` balancers may learn from readiness that this server goes; then it stops listening. Connections that are open get to bring what they are just
    * sending, for it cannot be told from nothing: closing them at once would cut those requests off.
    */
-  async leave(server: Server, graceMs: number): Promise<void> {
+  async leave(door: Door, graceMs: number): Promise<void> {
     this.leaving = true
     if (graceMs > 0) await sleep(graceMs)
-    // Not the close of an HTTP server: that ends idle connections too.
-    if (server.listening) closeListener.call(server)
-    for (let waited = 0; waited < LAST_WORD_MS && (await connectionsOf(server)) > 0; waited += LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS)
+    door.close()
+    for (let waited = 0; waited < LAST_WORD_MS && (await door.connections()) > 0; waited += LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS)
     this.stopping = true
   }
 }
 
 const { close: closeListener } = Server.prototype
 
-function connectionsOf(server: Server): Promise<number> {
-  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
+export function doorOf(server: Server): Door {
+  return {
+    // Not the close of an HTTP server: that ends idle connections too.
+    close: () => void (server.listening && closeListener.call(server)),
+    connections: () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count))),
+  }
 }

@@ -19,6 +19,15 @@ export interface QuotaState {
   readonly reset: number
 }
 
+/** A quota as requests meet it: counted here, or by another process for all. */
+export interface CallerQuota {
+  readonly policy: string
+  /** Callers remembered here. */
+  readonly callers: number
+  callerOf(request: { header(name: string): string | undefined }, address: string | undefined): string
+  take(caller: string, now: number): QuotaState | Promise<QuotaState>
+}
+
 /** Callers remembered; a few megabytes at most. One that has not come for as long as this many others is forgotten, its quota then full. */
 const CALLERS = 10_000
 
@@ -26,7 +35,7 @@ const CALLERS = 10_000
  * How many requests each caller may make: the generic cell rate algorithm (ITU-T I.371, ATM Forum Traffic Management 4.0: virtual scheduling), which
  * keeps one number for a caller, lets the whole quota be used in a burst and gives it back evenly. By wall time of this process: `now` is that of performance.now().
  */
-export class Quota {
+export class Quota implements CallerQuota {
   readonly policy: string
   readonly #options: QuotaOptions
   readonly #interval: number
@@ -69,6 +78,6 @@ export function rateLimit({ remaining, reset }: QuotaState): string {
   return `"requests";r=${remaining};t=${reset}`
 }
 
-export function quotaExceeded(model: string, { policy }: Quota, { reset }: QuotaState): MillraceError {
+export function quotaExceeded(model: string, { policy }: CallerQuota, { reset }: QuotaState): MillraceError {
   return withoutStack(() => new MillraceError('QUOTA_EXCEEDED', `the quota for ${model} is used up (${policy}); there is more in ${reset} s`, { details: { retry_after: reset } }))
 }

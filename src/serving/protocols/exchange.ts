@@ -3,7 +3,7 @@ import { type MillraceError, toMillraceError } from '../../platform/errors/index
 import { drain } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { Lifecycle } from '../limits/lifecycle.ts'
-import { type Quota, type QuotaState, rateLimit } from '../limits/quota.ts'
+import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
 import type { Assignment } from '../rollout/split.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
 import type { Answered, Question } from './predict.ts'
@@ -20,6 +20,9 @@ export interface ExchangeOptions {
   readonly log: Logger
   readonly lifecycle: Lifecycle
 }
+
+/** Of an answer while a rollout is on: `champion` or `candidate`, whichever gave it. */
+export const ARM_HEADER = 'X-Millrace-Rollout-Arm'
 
 /** Bytes of a refused body that are read all the same, so that a caller that is still sending hears why. */
 const DRAINED = 64 * 1024 * 1024
@@ -39,7 +42,7 @@ export class Exchange implements Question<HttpAnswer> {
   deadline = Number.POSITIVE_INFINITY
   /** Null until it was received to its end. */
   body: Buffer | null = null
-  #rate: { readonly quota: Quota; readonly state: QuotaState } | null = null
+  #rate: { readonly quota: CallerQuota; readonly state: QuotaState } | null = null
 
   constructor(request: IncomingMessage, response: ServerResponse, route: Route, id: string, options: ExchangeOptions) {
     this.request = request
@@ -67,7 +70,7 @@ export class Exchange implements Question<HttpAnswer> {
   }
 
   /** Answers will say what is left of the caller's quota. */
-  counted(quota: Quota, state: QuotaState): void {
+  counted(quota: CallerQuota, state: QuotaState): void {
     this.#rate = { quota, state }
   }
 
@@ -75,6 +78,7 @@ export class Exchange implements Question<HttpAnswer> {
     // Its time was over while the model was at it: it has been refused.
     if (this.response.headersSent) return
     const headers = ['X-Request-Id', this.id, 'X-Millrace-Model-Version', version, 'X-Content-Type-Options', 'nosniff']
+    if (this.assignment) headers.push(ARM_HEADER, this.assignment.meter.arm)
     this.#common(headers)
     send(this.response, answer, headers)
     const seconds = (performance.now() - this.started) / 1000

@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { type RequestTaker, requestId } from '../../platform/http/index.ts'
-import { quotaExceeded } from '../limits/quota.ts'
+import { type QuotaState, quotaExceeded } from '../limits/quota.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { Located } from '../routing/locate.ts'
 import { splitVersion } from '../routing/reference.ts'
@@ -46,8 +46,8 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     }
   }
 
-  /** What can be refused by the headers alone. */
-  const admit = (exchange: Exchange): void => {
+  /** What can be refused by the headers alone. A promise only where another process counts the quota. */
+  const admit = (exchange: Exchange): Promise<void> | undefined => {
     const { request, route, started } = exchange
     const { headers } = request
     if (!options.hostAllowed(headers.host, headers.origin)) {
@@ -56,15 +56,20 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     if (lifecycle.stopping) throw new MillraceError('UNAVAILABLE', 'serving is stopping')
     route.protocol.accept(headers['content-type'])
     const pressed = plane.entrance.pressed(started)
-    if (!counting && !pressed) return
+    if (!counting && !pressed) return undefined
     const { deployment, reference } = locate(options, route, headers['x-millrace-model'])
     if (deployment.declared) exchange.model = deployment.name
     const { quota } = deployment
     if (pressed && reference === undefined) plane.checkDoor(deployment)
-    if (quota === null) return
-    const state = quota.take(quota.callerOf(exchange, request.socket.remoteAddress), started)
-    exchange.counted(quota, state)
-    if (!state.allowed) throw quotaExceeded(deployment.name, quota, state)
+    if (quota === null) return undefined
+    const count = (state: QuotaState): void => {
+      exchange.counted(quota, state)
+      if (!state.allowed) throw quotaExceeded(deployment.name, quota, state)
+    }
+    const taken = quota.take(quota.callerOf(exchange, request.socket.remoteAddress), started)
+    if (taken instanceof Promise) return taken.then(count)
+    count(taken)
+    return undefined
   }
 
   return (request, response) => {
@@ -72,17 +77,19 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     const route = routeOf(request.url ?? '')
     if (route === undefined) return false
     const exchange = new Exchange(request, response, route, requestId(request.headers['x-request-id']), options)
+    const receive = (): void =>
+      readBody(request, options.bodyLimit, budget, (error, bytes) => {
+        if (bytes === null) return exchange.refuse(error)
+        exchange.body = bytes
+        void answer(exchange)
+      })
     try {
-      admit(exchange)
+      const admitted = admit(exchange)
+      if (admitted) void admitted.then(receive).catch((error: unknown) => exchange.refuse(error))
+      else receive()
     } catch (error) {
       exchange.refuse(error)
-      return true
     }
-    readBody(request, options.bodyLimit, budget, (error, bytes) => {
-      if (bytes === null) return exchange.refuse(error)
-      exchange.body = bytes
-      void answer(exchange)
-    })
     return true
   }
 }

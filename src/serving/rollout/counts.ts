@@ -22,6 +22,14 @@ export interface Delta {
   readonly count: number
 }
 
+/** What a process counted of one step of a rollout since it last said so. */
+export interface ArmReport {
+  readonly model: string
+  readonly rollout: string
+  readonly step: number
+  readonly deltas: readonly Delta[]
+}
+
 /** How the requests of one arm ended in one step: what all processes have saved, and what this one has counted since. */
 export class ArmMeter {
   readonly arm: Arm
@@ -29,6 +37,8 @@ export class ArmMeter {
   #saved = new Float64Array(COUNTERS)
   #saving = new Float64Array(COUNTERS)
   #fresh = new Float64Array(COUNTERS)
+  /** Whether anything is fresh. */
+  #counted = false
 
   /** `failed` is called after a failure was counted: what follows from it must not wait for a timer. */
   constructor(arm: Arm, failed: () => void) {
@@ -37,10 +47,12 @@ export class ArmMeter {
   }
 
   exposed(): void {
+    this.#counted = true
     this.#fresh[EXPOSED]!++
   }
 
   answered(seconds: number): void {
+    this.#counted = true
     this.#fresh[ANSWERED]!++
     this.#fresh[LATENCIES + bucketOf(seconds * 1000)]!++
   }
@@ -52,7 +64,20 @@ export class ArmMeter {
       if (BLAMELESS.has(code)) return
       this.#fresh[ERRORS]!++
     } else return
+    this.#counted = true
     this.#failed()
+  }
+
+  /** Adds what another process has counted. */
+  merge(deltas: readonly Delta[]): void {
+    let failures = 0
+    for (const { arm, counter, count } of deltas) {
+      if (arm !== this.arm) continue
+      this.#counted = true
+      this.#fresh[counter]! += count
+      if (counter === ERRORS || counter === REFUSED) failures += count
+    }
+    if (failures > 0) this.#failed()
   }
 
   get errors(): number {
@@ -69,6 +94,16 @@ export class ArmMeter {
 
   get exposures(): number {
     return this.#total(EXPOSED)
+  }
+
+  /** Of them, those that are not in the database yet. */
+  get freshExposures(): number {
+    return this.#saving[EXPOSED]! + this.#fresh[EXPOSED]!
+  }
+
+  /** Whether something was counted since `save` or `take`. */
+  get counted(): boolean {
+    return this.#counted
   }
 
   /** Milliseconds, the bounds of the bucket that holds the share's quantile of answers; null without answers. */
@@ -89,9 +124,18 @@ export class ArmMeter {
 
   /** What is to be added to the database. Ends with `saved` or `kept`. */
   save(): Delta[] {
+    if (!this.#counted) return []
+    this.#counted = false
     const deltas: Delta[] = []
     ;[this.#saving, this.#fresh] = [this.#fresh, this.#saving]
     for (let counter = 0; counter < COUNTERS; counter++) if (this.#saving[counter]! > 0) deltas.push({ arm: this.arm, counter, count: this.#saving[counter]! })
+    return deltas
+  }
+
+  /** What was counted since the last time, for a process that counts on. */
+  take(): Delta[] {
+    const deltas = this.save()
+    this.#saving.fill(0)
     return deltas
   }
 
@@ -104,6 +148,7 @@ export class ArmMeter {
   /** The database did not take them: they are counted as before. */
   kept(): void {
     for (let i = 0; i < COUNTERS; i++) this.#fresh[i]! += this.#saving[i]!
+    this.#counted = true
     this.#saving.fill(0)
   }
 

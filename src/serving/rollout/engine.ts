@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly agreement: (model: string, alias: string, version: string) => Agreement | undefined
   /** What the labels say of a rollout, as the monitor knows it. */
   readonly compare: (lane: Lane, row: ProgressRow) => Promise<Comparison>
+  /** Resolves when every process that answers divides requests as this one does. */
+  readonly divided: () => Promise<void>
 }
 
 type By = Pick<RolloutRequest, 'actor' | 'reason'>
@@ -214,12 +216,13 @@ export class Engine {
   }
 
   async #write(lane: Lane, row: ProgressRow, work: (trx: Transaction<ServingSchema>) => Promise<boolean>): Promise<void> {
-    const { db, outbox } = this.#options
+    const { db, outbox, divided } = this.#options
     await db.transaction(async (trx) => {
       if (!(await work(trx))) throw new MillraceError('CONFLICT', `the rollout of ${row.model} has changed meanwhile`)
       await emit(outbox, trx, row, isLive(row) || row.phase === 'promoted' ? (lane.config.steps[row.step]?.weight ?? 0) : 0)
     })
     await lane.take(row, db)
+    await divided()
   }
 
   #now(): number {

@@ -3,6 +3,7 @@ import { ApiError } from '../../../sdk/http.ts'
 import type { RolloutAction, RolloutRequest, RolloutState } from '../../api/rollouts.ts'
 import type { DeploymentState } from '../../api/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import type { ArmReport } from './counts.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import type { Lane } from './lane.ts'
 
@@ -55,6 +56,11 @@ export class Rollouts {
   failed(model: string): void {
     const lane = this.#lanes.get(model)
     if (lane && this.#engine.condemn(lane)) void this.#look(lane)
+  }
+
+  /** What another process counted. */
+  counted(report: ArmReport): void {
+    this.#lanes.get(report.model)?.merge(report)
   }
 
   /** Where project time is simulated: what is due at it and not done. */

@@ -14,7 +14,7 @@ const CANDIDATE = target('challenger')
 function split(weight: number, sticky?: { readonly header?: string; readonly column?: string }, options: { readonly id?: string; readonly candidate?: Target | null } = {}): Split {
   const meters = { champion: new ArmMeter('champion', () => undefined), candidate: new ArmMeter('candidate', () => undefined) }
   const { id = 'rollout', candidate = CANDIDATE } = options
-  return new Split({ id, weight, config: { header: 'X-Millrace-Canary', ...(sticky ? { sticky } : {}) }, meters, candidate: () => candidate })
+  return new Split({ division: { rollout: id, step: 0, weight, candidate: '2' }, config: { header: 'X-Millrace-Canary', ...(sticky ? { sticky } : {}) }, meters, candidate: () => candidate })
 }
 
 function ask(one: Split, id: string, headers: Readonly<Record<string, string>> = {}, row: Readonly<Record<string, unknown>> = {}) {

@@ -21,11 +21,19 @@ export interface Asked {
   readonly parsed: { readonly rows: readonly Row[] } | { readonly tensors: TensorMap }
 }
 
-export interface SplitOptions {
-  /** Of the rollout: the same keys do not go first in every one. */
-  readonly id: string
+/** Where a rollout is, as far as requests are concerned. */
+export interface Division {
+  /** Id of the rollout: the same keys do not go first in every one. */
+  readonly rollout: string
+  readonly step: number
   /** Percent. */
   readonly weight: number
+  /** Version that is tried. */
+  readonly candidate: string
+}
+
+export interface SplitOptions {
+  readonly division: Division
   readonly config: Pick<RolloutConfig, 'header' | 'sticky'>
   readonly meters: Readonly<Record<Arm, ArmMeter>>
   /** The version that is tried, while it is in memory. */
@@ -40,7 +48,7 @@ const RANGE = 2 ** 32
  * stays where it is while the weight does, and a growing weight takes keys over and gives none back.
  */
 export class Split {
-  readonly weight: number
+  readonly division: Division
   readonly #options: SplitOptions
   readonly #header: string
   readonly #sticky: string | undefined
@@ -49,8 +57,9 @@ export class Split {
   readonly #exposures: Readonly<Record<Arm, Readonly<Record<Exposure['by'], string>>>>
 
   constructor(options: SplitOptions) {
-    const { id, weight, config } = options
-    this.weight = weight
+    const { division, config } = options
+    const { rollout: id, weight } = division
+    this.division = division
     this.#options = options
     this.#header = config.header.toLowerCase()
     this.#sticky = config.sticky?.header?.toLowerCase()
@@ -58,6 +67,11 @@ export class Split {
     this.#reach = (weight / 100) * RANGE
     const text = (arm: Arm, by: Exposure['by']) => JSON.stringify({ rollout: id, arm, by } satisfies Exposure)
     this.#exposures = { champion: { weight: text('champion', 'weight'), header: text('champion', 'header') }, candidate: { weight: text('candidate', 'weight'), header: text('candidate', 'header') } }
+  }
+
+  /** Whether the candidate is in memory. Without it, `champion` answers all. */
+  get ready(): boolean {
+    return this.#options.candidate() !== null
   }
 
   /** By whose shape a request is read, where its caller has chosen the candidate. */

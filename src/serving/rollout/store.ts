@@ -32,7 +32,9 @@ export async function updateProgress(trx: Transaction<ServingSchema>, { model, r
   return numUpdatedRows > 0n
 }
 
-export async function addCounts(trx: Transaction<ServingSchema>, { rollout_id, step }: ProgressRow, deltas: readonly Delta[]): Promise<void> {
+type StepKey = Pick<ProgressRow, 'rollout_id' | 'step'>
+
+export async function addCounts(trx: Transaction<ServingSchema>, { rollout_id, step }: StepKey, deltas: readonly Delta[]): Promise<void> {
   for (const { arm, counter, count } of deltas) {
     await trx
       .insertInto('rollout_counts')
@@ -42,12 +44,12 @@ export async function addCounts(trx: Transaction<ServingSchema>, { rollout_id, s
   }
 }
 
-export function readCounts(db: Kysely<ServingSchema>, { rollout_id, step }: ProgressRow): Promise<{ arm: Arm; counter: number; count: number }[]> {
+export function readCounts(db: Kysely<ServingSchema>, { rollout_id, step }: StepKey): Promise<{ arm: Arm; counter: number; count: number }[]> {
   return db.selectFrom('rollout_counts').select(['arm', 'counter', 'count']).where('rollout_id', '=', rollout_id).where('step', '=', step).execute()
 }
 
 /** Requests assigned by weight in the steps before the present one. */
-export async function readExposures(db: Kysely<ServingSchema>, { rollout_id, step }: ProgressRow): Promise<Record<Arm, number>> {
+export async function readExposures(db: Kysely<ServingSchema>, { rollout_id, step }: StepKey): Promise<Record<Arm, number>> {
   const rows = await db
     .selectFrom('rollout_counts')
     .select((e) => ['arm', e.fn.sum<number>('count').as('count')])

@@ -1,50 +1,22 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, test } from 'node:test'
-import { controlClient } from '../../../sdk/control.ts'
-import { createTransport } from '../../../sdk/http.ts'
-import { servingClient } from '../../../sdk/serving.ts'
-import type { MillraceEvent, OutboxPage } from '../../api/events.ts'
+import { describe, test } from 'node:test'
 import type { RolloutAction } from '../../api/rollouts.ts'
-import { type TestService, startForTest } from '../../platform/service/testing.ts'
-import { servingService } from '../index.ts'
-import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig, until } from '../testing.ts'
+import { type StoryOptions, setUpStories } from '../testing-stories.ts'
+import { ROW, ready, until } from '../testing.ts'
 
 const BY = { actor: 'ada', reason: 'release' }
 
-/** Rollouts on any database: `storage` gives `storage.database` of a configuration, one that is empty. */
-export function rolloutStories(storage: () => string | Promise<string>): void {
-  let folder: string
-  let registry: Registry
-  let service: TestService
-  let database: string
-
-  beforeEach(async () => {
-    database = await storage()
-    folder = mkdtempSync(join(tmpdir(), 'rollout-'))
-    registry = await startRegistry(join(folder, 'registry'))
-    registry.add('1', join(FIXTURES, 'one'))
-    registry.add('2', join(FIXTURES, 'two'))
-    registry.add('4', join(FIXTURES, 'plain'))
-    registry.move('champion', '1')
-    registry.move('challenger', '2')
-  })
-  afterEach(async () => {
-    await service.stop()
-    await registry.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
+/** Rollouts on any database, in one process or in workers. */
+export function rolloutStories(options: StoryOptions): void {
+  const story = setUpStories(options, { versions: { 1: 'one', 2: 'two', 4: 'plain' }, aliases: { champion: '1', challenger: '2' } })
+  const { client } = story
 
   async function start(rollout: string, shadow = ''): Promise<void> {
-    const yaml = `clock: {simulated: '2013-04-01T00:00:00Z'}\nstorage: {database: '${database}'}\ndeployments: [{model: delay, rollout: ${rollout}${shadow}}]`
-    service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml }), { projectFolder: join(folder, 'project') })
-    await ready(service.url)
-    await until(async () => /alias="challenger"/.test(await (await fetch(`${service.url}/metrics`)).text()))
+    await story.start(`clock: {simulated: '2013-04-01T00:00:00Z'}\ndeployments: [{model: delay, rollout: ${rollout}${shadow}}]`)
+    await ready(story.url)
+    await until(async () => /alias="challenger"/.test(await story.metrics()))
   }
 
-  const client = () => servingClient(createTransport(service.url))
   const act = (action: RolloutAction, version?: string) => client().moveRollout('delay', action, { ...BY, ...(version === undefined ? {} : { version }) })
   const state = async () => {
     const found = await client().rollout('delay')
@@ -52,11 +24,10 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     return found
   }
   const at = async (time: string) => {
-    const control = controlClient(createTransport(service.url))
-    await control.setClock(new Date(time))
-    await until(async () => (await control.watermark()).caught_up)
+    await story.setClock(time)
+    await until(story.caughtUp)
   }
-  const events = async (): Promise<readonly MillraceEvent[]> => ((await (await fetch(`${service.url}/-/outbox`)).json()) as OutboxPage).events.filter(({ type }) => /stepped|rolled_back/.test(type))
+  const events = async () => (await story.events()).filter(({ type }) => /stepped|rolled_back/.test(type))
   const told = async () => (await events()).map(({ type, data }) => ('phase' in data ? `${data.phase} ${data.step} ${data.weight}` : type.split('.').at(-1)))
   /** Sends requests and counts which version answered. */
   const send = async (count: number, headers: (i: number) => Record<string, string> = () => ({})) => {
@@ -108,7 +79,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       await until(async () => (await state()).agreement?.rows === 20)
       const { agreement } = await state()
       assert.ok(agreement && agreement.mean_difference !== null && agreement.mean_difference > 0 && agreement.other_class !== null && agreement.other_class >= 0)
-      assert.match(await (await fetch(`${service.url}/metrics`)).text(), /model_shadow_compared_rows_total\{model="delay",alias="challenger",version="2".*\} 20/)
+      assert.match(await story.metrics(), /model_shadow_compared_rows_total\{model="delay",alias="challenger",version="2".*\} 20/)
     })
 
     test('gives a key the same version every time, over every protocol', async () => {
@@ -120,13 +91,13 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       assert.equal(new Set(versions).size, 2)
       for (let i = 0; i < 10; i++) assert.equal((await client().invocations([ROW], { headers: user(i) })).version, versions[i])
       for (let i = 0; i < 10; i++) {
-        const answer = await fetch(`${service.url}/v1/models/delay:predict`, { method: 'POST', headers: { ...user(i), 'content-type': 'application/json' }, body: JSON.stringify({ instances: [ROW] }) })
+        const answer = await fetch(`${story.url}/v1/models/delay:predict`, { method: 'POST', headers: { ...user(i), 'content-type': 'application/json' }, body: JSON.stringify({ instances: [ROW] }) })
         assert.equal(answer.headers.get('x-millrace-model-version'), versions[i])
       }
     })
 
     test('takes a candidate back that fails, and no request fails after those that said so', async () => {
-      registry.move('challenger', '4')
+      story.registry.move('challenger', '4')
       await start('{steps: [{weight: 20, pause: 1d}]}')
       await act('start')
       const versions = await send(300)
@@ -145,7 +116,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       await start(policy)
       await act('start')
       const before = await send(200)
-      await service.stop()
+      await story.stop()
       await start(policy)
       assert.deepEqual((await state()).exposed, { champion: share(before, '1'), candidate: share(before, '2') })
       assert.deepEqual(await send(200), before, 'the same keys go to the same versions')
@@ -156,11 +127,11 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     test('ends where somebody else moves an alias that it is about', async () => {
       await start('{steps: [{weight: 50, pause: 1d}]}')
       await act('start')
-      registry.move('champion', '4')
+      story.registry.move('champion', '4')
       await until(async () => (await state()).phase === 'rolled_back')
       assert.match((await state()).reason, /the alias champion was moved to version 4/)
-      registry.move('champion', '1')
-      registry.move('challenger', '2')
+      story.registry.move('champion', '1')
+      story.registry.move('challenger', '2')
     })
 
     test('starts by itself where the policy says so, once for a version', async () => {
@@ -184,7 +155,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
 
   test('commands: what each answers in each state', async () => {
     await start('{steps: [{weight: 10}, {weight: 50, pause: 1h}]}')
-    const post = async (action: string, body: unknown = BY) => (await fetch(`${service.url}/deployments/delay/rollout/${action}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status
+    const post = async (action: string, body: unknown = BY) => (await fetch(`${story.url}/deployments/delay/rollout/${action}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status
     const TABLE: readonly [string, unknown, number, string | null][] = [
       ['pause', BY, 409, null],
       ['resume', BY, 409, null],
@@ -195,9 +166,9 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       ['start', { ...BY, version: '1' }, 409, null],
     ]
     for (const [action, body, status] of TABLE) assert.equal(await post(action, body), status, action)
-    assert.equal((await fetch(`${service.url}/deployments/delay/rollout`)).status, 404)
-    assert.equal((await fetch(`${service.url}/deployments/none/rollout`)).status, 404)
-    registry.move('challenger', '2')
+    assert.equal((await fetch(`${story.url}/deployments/delay/rollout`)).status, 404)
+    assert.equal((await fetch(`${story.url}/deployments/none/rollout`)).status, 404)
+    story.registry.move('challenger', '2')
     await until(async () => (await post('start')) === 200)
     const RUNNING: readonly [string, unknown, number][] = [
       ['start', BY, 200],

@@ -1,7 +1,7 @@
 import type { DeploymentState } from '../../api/serving.ts'
 import { type DeploymentConfig, durationMs } from '../../domain/config.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { Quota } from '../limits/quota.ts'
+import { type CallerQuota, Quota } from '../limits/quota.ts'
 import { type AskFeatures, FeatureLookup, type LookupObserver } from '../runtime/lookup.ts'
 import type { LoadOptions } from '../runtime/model.ts'
 import type { Recording } from '../journal/recording.ts'
@@ -17,7 +17,7 @@ export class Deployment implements Served {
   readonly limits: Served['limits']
   /** Milliseconds until a request is refused that has no answer. */
   readonly timeoutMs: number
-  readonly quota: Quota | null
+  quota: CallerQuota | null
   readonly lookup: FeatureLookup
   readonly recording: Recording
   /** How its versions are loaded, beside what the model's own files say. */
@@ -72,6 +72,11 @@ export class Deployment implements Served {
   set split(split: Split | null) {
     this.#split = split
     this.onSplit?.()
+  }
+
+  /** The version that a rollout tries; null while another one stands behind its alias, or none. */
+  tried(version: string): Target | null {
+    return this.candidate?.model.version === version ? this.candidate : null
   }
 
   slot(alias: string): Slot | undefined {

@@ -1,3 +1,3 @@
-import { rolloutStories } from './stories.ts'
+import { followingStories } from './stories.ts'
 
-rolloutStories(() => 'sqlite')
+followingStories({ storage: () => 'sqlite' })

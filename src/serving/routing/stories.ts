@@ -1,59 +1,30 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, test } from 'node:test'
-import { controlClient } from '../../../sdk/control.ts'
-import { createTransport } from '../../../sdk/http.ts'
-import { servingClient } from '../../../sdk/serving.ts'
-import type { MillraceEvent, OutboxPage } from '../../api/events.ts'
-import { type TestService, startForTest } from '../../platform/service/testing.ts'
-import { servingService } from '../index.ts'
-import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig, until } from '../testing.ts'
+import { describe, test } from 'node:test'
+import { type StoryOptions, setUpStories } from '../testing-stories.ts'
+import { FIXTURES, ROW, ready, until } from '../testing.ts'
 
 const DEPLOYMENT = 'deployments: [{model: delay, shadow: [challenger, frozen]}]'
 
-/** How aliases are followed, on any database: `storage` gives `storage.database` of a configuration, one that is empty. */
-export function rolloutStories(storage: () => string | Promise<string>): void {
-  let folder: string
-  let registry: Registry
-  let service: TestService
-  let database: string
-
-  beforeEach(async () => {
-    database = await storage()
-    folder = mkdtempSync(join(tmpdir(), 'serving-'))
-    registry = await startRegistry(join(folder, 'registry'))
-    registry.add('1', join(FIXTURES, 'one'))
-    registry.add('2', join(FIXTURES, 'two'))
-    registry.move('champion', '1')
-  })
-  afterEach(async () => {
-    await service.stop()
-    await registry.close()
-    rmSync(folder, { recursive: true, force: true })
-  })
-
-  async function start(tracking = registry.url): Promise<void> {
-    service = await startForTest(servingService, testConfig({ tracking, gateway: registry.url, yaml: `storage: {database: '${database}'}\n${DEPLOYMENT}` }), { projectFolder: join(folder, 'project') })
-  }
-
-  const client = () => servingClient(createTransport(service.url))
+/** How aliases are followed, on any database. */
+export function followingStories(options: StoryOptions): void {
+  const story = setUpStories(options, { versions: { 1: 'one', 2: 'two' }, aliases: { champion: '1' } })
+  const { client, events, caughtUp } = story
+  const start = (tracking?: string) => story.start(DEPLOYMENT, tracking)
   const deployment = async () => {
     const [only] = await client().deployments()
     assert.ok(only)
     return only
   }
-  const events = async (): Promise<readonly MillraceEvent[]> => ((await (await fetch(`${service.url}/-/outbox`)).json()) as OutboxPage).events
-  const caughtUp = async () => (await controlClient(createTransport(service.url)).watermark()).caught_up
   const journal = async () => (await client().readJournal(0)).records
 
   describe('following aliases', () => {
     test('an alias that moves is followed, with an event for each rollout', async () => {
       await start()
-      await ready(service.url)
+      await ready(story.url)
       assert.equal((await client().predict('delay', [ROW])).version, '1')
-      registry.move('champion', '2')
+      story.registry.move('champion', '2')
       await until(async () => (await deployment()).version === '2' && (await caughtUp()))
       assert.equal((await client().predict('delay', [ROW])).version, '2')
       const rolledOut = (await events()).map(({ type, data }) => ({ type, data }))
@@ -68,7 +39,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
 
     test('under load, no request fails while the alias moves to and fro', async () => {
       await start()
-      await ready(service.url)
+      await ready(story.url)
       const load = { running: true }
       const versions = new Set<string>()
       let answered = 0
@@ -79,7 +50,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
         }
       })
       for (const version of ['2', '1', '2', '1', '2']) {
-        registry.move('champion', version)
+        story.registry.move('champion', version)
         await until(async () => (await deployment()).version === version)
         await client().predict('delay', [ROW])
       }
@@ -90,11 +61,11 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     })
 
     test('a file that is not ONNX is refused with the reason, and the old version stays', async () => {
-      registry.add('3', join(FIXTURES, 'one'))
-      writeFileSync(join(folder, 'registry', '3', 'model.onnx'), 'this is not ONNX')
+      story.registry.add('3', join(FIXTURES, 'one'))
+      writeFileSync(join(story.folder, 'registry', '3', 'model.onnx'), 'this is not ONNX')
       await start()
-      await ready(service.url)
-      registry.move('champion', '3')
+      await ready(story.url)
+      story.registry.move('champion', '3')
       await until(async () => (await deployment()).state === 'failed')
       const state = await deployment()
       assert.equal(state.version, '1')
@@ -102,7 +73,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
       assert.equal((await client().predict('delay', [ROW])).version, '1')
       await until(async () => (await events()).some(({ type }) => type === 'dev.millrace.deployment.failed'))
       assert.ok(await caughtUp(), 'a version that cannot be served is nothing to wait for')
-      registry.move('champion', '2')
+      story.registry.move('champion', '2')
       await until(async () => (await deployment()).version === '2')
       assert.equal((await deployment()).state, 'ready')
     })
@@ -116,10 +87,10 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     ]
     for (const [name, file, content, reason] of BROKEN) {
       test(`${name} is refused, as what no retry will change`, async () => {
-        registry.add('3', join(FIXTURES, 'one'))
-        const path = join(folder, 'registry', '3', file)
+        story.registry.add('3', join(FIXTURES, 'one'))
+        const path = join(story.folder, 'registry', '3', file)
         writeFileSync(path, content ?? shorter())
-        registry.move('champion', '3')
+        story.registry.move('champion', '3')
         await start()
         await until(async () => (await deployment()).state === 'failed')
         assert.match((await deployment()).reason ?? '', reason)
@@ -128,18 +99,18 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     }
 
     test('a deployment whose alias does not exist is absent, and answers that', async () => {
-      registry.move('champion', null)
+      story.registry.move('champion', null)
       await start()
       await until(caughtUp)
       assert.equal((await deployment()).state, 'absent')
       await assert.rejects(client().invocations([ROW]), { status: 503, message: /delay@champion is absent/ })
-      assert.equal((await fetch(`${service.url}/health`)).status, 200)
+      assert.equal((await fetch(`${story.url}/health`)).status, 200)
     })
 
     test('after a restart it answers at once from its own disk, with tracking down, and asks again later', async () => {
       await start()
-      await ready(service.url)
-      await service.stop()
+      await ready(story.url)
+      await story.stop()
       await start('http://127.0.0.1:9')
       assert.equal((await client().predict('delay', [ROW])).version, '1')
       assert.equal((await events()).length, 1)
@@ -148,10 +119,10 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
 
     test('a version of the same number that is another model is fetched anew', async () => {
       await start()
-      await ready(service.url)
-      await service.stop()
-      registry.add('1', join(FIXTURES, 'two'))
-      registry.generation++
+      await ready(story.url)
+      await story.stop()
+      story.registry.add('1', join(FIXTURES, 'two'))
+      story.registry.generation++
       await start()
       const score = async () => (await client().predict('delay', [ROW])).probabilities[0] ?? 0
       const before = await score()
@@ -161,7 +132,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
 
   describe('shadows', () => {
     test('predict on the same rows, are journaled after the answer, and are never returned', async () => {
-      registry.move('challenger', '2')
+      story.registry.move('challenger', '2')
       await start()
       await until(async () => (await deployment()).shadows.length === 1)
       const { version, probabilities } = await client().predict('delay', [ROW, { ...ROW, carrier: 'UA' }], { requestId: 'r' })
@@ -182,7 +153,7 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     })
 
     test('an alias that points at the champion’s own version is journaled without predicting twice', async () => {
-      registry.move('frozen', '1')
+      story.registry.move('frozen', '1')
       await start()
       await until(async () => (await deployment()).shadows.length === 1)
       await client().predict('delay', [ROW])
@@ -191,21 +162,21 @@ export function rolloutStories(storage: () => string | Promise<string>): void {
     })
 
     test('one that cannot take the rows fails alone', async () => {
-      registry.add('4', join(FIXTURES, 'plain'))
-      registry.move('challenger', '4')
+      story.registry.add('4', join(FIXTURES, 'plain'))
+      story.registry.move('challenger', '4')
       await start()
       await until(async () => (await deployment()).shadows.length === 1)
       assert.equal((await client().predict('delay', [ROW])).version, '1')
-      await until(async () => /shadow_failure_total\{model="delay",alias="challenger".*\} 1/.test(await (await fetch(`${service.url}/metrics`)).text()))
+      await until(async () => /shadow_failure_total\{model="delay",alias="challenger".*\} 1/.test(await (await fetch(`${story.url}/metrics`)).text()))
       assert.equal((await journal()).length, 1)
     })
 
     test('a promotion shares the version that is in memory already', async () => {
-      registry.move('challenger', '2')
+      story.registry.move('challenger', '2')
       await start()
       await until(async () => (await deployment()).shadows.length === 1)
-      registry.move('champion', '2')
-      registry.move('challenger', null)
+      story.registry.move('champion', '2')
+      story.registry.move('challenger', null)
       await until(async () => (await deployment()).version === '2' && (await deployment()).shadows.length === 0)
       assert.equal((await client().predict('delay', [ROW])).version, '2')
     })

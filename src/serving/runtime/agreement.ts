@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Agreement } from '../../api/rollouts.ts'
 import { Counter, type Registry } from '../../platform/metrics/index.ts'
 import { elementsOf } from './tensor/datatypes.ts'
@@ -7,6 +8,15 @@ import type { TensorMap } from './tensor/session.ts'
 interface Scored {
   readonly scores: Float64Array
   readonly labels: Float64Array
+}
+
+/** What was compared of one shadow since it was last said. */
+export interface AgreementDelta {
+  readonly model: string
+  readonly alias: string
+  readonly version: string
+  /** Rows, difference, scored, changed, classified. */
+  readonly sums: readonly number[]
 }
 
 /** How the answers of one shadow differ from those that were returned for the same rows, since serving started. */
@@ -21,6 +31,7 @@ export class AgreementCounts {
   /** Rows of another class; of how many rows there was one. */
   changed = 0
   classified = 0
+  #taken: readonly number[] = []
 
   constructor(model: string, alias: string, version: string) {
     this.model = model
@@ -63,10 +74,25 @@ export class AgreementCounts {
     if (words > 0) [this.classified, this.changed] = [this.classified + rows, this.changed + (rows * changed) / words]
   }
 
-  describe(): Agreement {
-    const { rows, scored, difference, classified, changed } = this
-    return { rows, mean_difference: scored === 0 ? null : difference / scored, other_class: classified === 0 ? null : changed / classified }
+  get sums(): readonly number[] {
+    return [this.rows, this.difference, this.scored, this.changed, this.classified]
   }
+
+  /** Whether something was compared since `take`. */
+  get fresh(): boolean {
+    return this.rows > (this.#taken[0] ?? 0)
+  }
+
+  take(): readonly number[] {
+    const { sums } = this
+    const fresh = sums.map((sum, i) => sum - (this.#taken[i] ?? 0))
+    this.#taken = sums
+    return fresh
+  }
+}
+
+function describe([rows = 0, difference = 0, scored = 0, changed = 0, classified = 0]: readonly number[]): Agreement {
+  return { rows, mean_difference: scored === 0 ? null : difference / scored, other_class: classified === 0 ? null : changed / classified }
 }
 
 /** Shadows of which counts are kept: the oldest are forgotten. */
@@ -74,6 +100,7 @@ const KEPT = 50
 
 export class Agreements {
   readonly #counts = new Map<string, AgreementCounts>()
+  readonly #others = new LRUCache<string, readonly number[]>({ max: KEPT })
 
   constructor(registry: Registry) {
     const counts = this.#counts
@@ -96,7 +123,7 @@ export class Agreements {
   }
 
   of(model: string, alias: string, version: string): AgreementCounts {
-    const key = `${model}\n${alias}\n${version}`
+    const key = keyOf({ model, alias, version })
     const known = this.#counts.get(key)
     if (known) return known
     const [oldest] = this.#counts.keys()
@@ -107,6 +134,42 @@ export class Agreements {
   }
 
   describe(model: string, alias: string, version: string): Agreement | undefined {
-    return this.#counts.get(`${model}\n${alias}\n${version}`)?.describe()
+    const key = keyOf({ model, alias, version })
+    const own = this.#counts.get(key)?.sums
+    const others = this.#others.get(key)
+    return own || others ? describe(together(own ?? [], others ?? [])) : undefined
   }
+
+  /** Whether something was compared since `take`. */
+  get fresh(): boolean {
+    for (const one of this.#counts.values()) if (one.fresh) return true
+    return false
+  }
+
+  /** What was compared since the last time. */
+  take(): readonly AgreementDelta[] {
+    const deltas: AgreementDelta[] = []
+    for (const one of this.#counts.values()) {
+      if (!one.fresh) continue
+      const { model, alias, version } = one
+      deltas.push({ model, alias, version, sums: one.take() })
+    }
+    return deltas
+  }
+
+  /** Adds what another process has compared; its metrics speak for themselves. */
+  merge(deltas: readonly AgreementDelta[]): void {
+    for (const delta of deltas) {
+      const key = keyOf(delta)
+      this.#others.set(key, together(this.#others.get(key) ?? [], delta.sums))
+    }
+  }
+}
+
+function keyOf({ model, alias, version }: Pick<AgreementDelta, 'model' | 'alias' | 'version'>): string {
+  return `${model}\n${alias}\n${version}`
+}
+
+function together(a: readonly number[], b: readonly number[]): readonly number[] {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0) + (b[i] ?? 0))
 }

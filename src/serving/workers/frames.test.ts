@@ -20,10 +20,10 @@ test('frames come out as they went in, however the pipe cuts them', () => {
 })
 
 test('lines travel with what they count', () => {
-  const [frame] = new FrameReader().read(encodeLines(7, { tally: { délai: 2 }, lines: Buffer.from('{"a":1}\n{"a":2}\n') }))
+  const [frame] = new FrameReader().read(encodeLines(7, { counts: { tally: { délai: 2 } }, lines: Buffer.from('{"a":1}\n{"a":2}\n') }))
   assert.ok(frame)
-  const { tally, lines } = decodeLines(frame.body)
+  const { counts, lines } = decodeLines(frame.body)
   assert.equal(frame.number, 7)
-  assert.deepEqual(tally, { délai: 2 })
+  assert.deepEqual(counts, { tally: { délai: 2 } })
   assert.equal(lines.toString(), '{"a":1}\n{"a":2}\n')
 })

@@ -1,3 +1,6 @@
+import type { ArmReport } from '../rollout/counts.ts'
+import type { AgreementDelta } from '../runtime/agreement.ts'
+
 /**
  * What goes through the pipe between a worker and the process that has the journal. Frames are 8 bytes of header, little-endian: the number of the frame and the
  * length of what follows.
@@ -51,14 +54,22 @@ export class FrameReader {
   }
 }
 
-/** Lines, and how many predictions of each model they hold. */
-export interface JournalFrame {
+/** What a worker has counted since the frame before, by model where nothing else is said. */
+export interface Counts {
+  /** Predictions that the lines hold. */
   readonly tally: Readonly<Record<string, number>>
+  readonly arms?: readonly ArmReport[]
+  readonly agreements?: readonly AgreementDelta[]
+}
+
+export interface JournalFrame {
+  readonly counts: Counts
+  /** May be none. */
   readonly lines: Buffer
 }
 
-export function encodeLines(number: number, { tally, lines }: JournalFrame): Buffer {
-  const counts = Buffer.from(JSON.stringify(tally))
+export function encodeLines(number: number, { counts: counted, lines }: JournalFrame): Buffer {
+  const counts = Buffer.from(JSON.stringify(counted))
   const length = Buffer.allocUnsafe(4)
   length.writeUInt32LE(counts.length)
   return encodeFrame(number, length, counts, lines)
@@ -66,5 +77,5 @@ export function encodeLines(number: number, { tally, lines }: JournalFrame): Buf
 
 export function decodeLines(body: Buffer): JournalFrame {
   const end = 4 + body.readUInt32LE(0)
-  return { tally: JSON.parse(body.toString('utf8', 4, end)) as JournalFrame['tally'], lines: body.subarray(end) }
+  return { counts: JSON.parse(body.toString('utf8', 4, end)) as Counts, lines: body.subarray(end) }
 }

@@ -9,6 +9,8 @@ import type { ModelStore } from '../routing/model-cache.ts'
 import type { RouterOptions } from '../routing/router.ts'
 import type { ServingSchema } from '../routing/store.ts'
 import { MergedMetrics } from './merged-metrics.ts'
+import type { Counts } from './frames.ts'
+import type { ModelDivision } from './messages.ts'
 import { WorkerPool } from './pool.ts'
 
 export interface WorkersOptions {
@@ -17,12 +19,16 @@ export interface WorkersOptions {
   readonly deployments: readonly Deployment[]
   readonly journal: JournalWriter
   readonly cache: ModelStore
+  /** What workers have counted of rollouts, and compared in shadow. */
+  readonly observed: (counts: Counts) => void
 }
 
 export interface Workers {
   readonly spread: NonNullable<RouterOptions['spread']>
   /** Starts them. The service itself listens on loopback, where they find it. */
   readonly listen: (address: ListenAddress) => Promise<number>
+  /** Resolves when all workers divide requests as the service's deployments say. */
+  readonly divided: () => Promise<void>
   /** Names of models for which shadows still work. */
   readonly shadowing: () => Promise<readonly string[]>
   /** After a time in which the service says that it leaves, and workers still answer. */
@@ -36,7 +42,7 @@ const IN_WORKERS: ReadonlySet<string> = new Set(['loop', 'thread'])
  * The service's data plane in processes of its own, at the service's one port. What is not a prediction, or is one by a version that only the service has, they hand
  * on to it.
  */
-export function createWorkers({ context, configs, deployments, journal, cache }: WorkersOptions): Workers {
+export function createWorkers({ context, configs, deployments, journal, cache, observed }: WorkersOptions): Workers {
   const { config, projectFolder, folder, clock, log } = context
   const { workers: count } = config.services.serving
   const pool: WorkerPool = new WorkerPool({
@@ -50,14 +56,20 @@ export function createWorkers({ context, configs, deployments, journal, cache }:
     }),
     deployments,
     journal,
-    // A rollout divides and judges requests by what it has counted of them, and a quota is a count of one caller's: the service alone does both.
-    held: () => deployments.flatMap(({ name, split, quota }) => (split || quota ? [name] : [])),
+    divisions: () => deployments.filter(({ split }) => split !== null).map(divisionOf),
+    counting: {
+      observed,
+      tally: (tally) => {
+        for (const deployment of deployments) deployment.predictions += tally[deployment.name] ?? 0
+      },
+    },
     time: () => (clock.simulated ? clock.project().getTime() : null),
     log,
     onEnd: (worker) => void metrics.forget(worker),
   })
   const metrics = new MergedMetrics(context.metrics, () => pool)
-  for (const deployment of deployments) deployment.onSplit = () => pool.hold()
+  let divided: Promise<unknown> = Promise.resolve()
+  for (const deployment of deployments) deployment.onSplit = () => (divided = Promise.all([divided, pool.divide(divisionOf(deployment))]))
   context.report(() => metrics.text())
   context.onClockMove((now) => pool.moveTime(now.getTime()))
   return {
@@ -65,6 +77,7 @@ export function createWorkers({ context, configs, deployments, journal, cache }:
       const files = found && loaded && IN_WORKERS.has(loaded.place) ? cache.find(model, found) : null
       await pool.spread(model, alias, found && files !== null ? { model, alias, ...found, folder: files, options: cache.loadOptions(model) } : null)
     },
+    divided: async () => void (await divided),
     listen: async (address) => pool.start(await listen(context.http, 'serving', '127.0.0.1', 0), address),
     shadowing: async () => (await pool.load()).flatMap(({ shadowing }) => shadowing),
     stop: async (lifecycle, graceMs) => {
@@ -73,4 +86,8 @@ export function createWorkers({ context, configs, deployments, journal, cache }:
       await pool.stop()
     },
   }
+}
+
+function divisionOf({ name, split }: Deployment): ModelDivision {
+  return { model: name, division: split?.division ?? null }
 }

@@ -1,13 +1,17 @@
 import type { Duplex } from 'node:stream'
 import { toMillraceError } from '../../platform/errors/index.ts'
 import type { JournalWriter } from '../journal/journal.ts'
-import { FrameReader, decodeLines, encodeFrame } from './frames.ts'
+import { type Counts, FrameReader, decodeLines, encodeFrame } from './frames.ts'
 
-/** Adds to what was counted, in the step in which the lines are appended; see Tally. */
-export type AddTally = (model: string, predictions: number) => void
+export interface Counting {
+  /** Predictions, in the step in which their lines are appended; see Tally. */
+  readonly tally: (tally: Counts['tally']) => void
+  /** What is so whether the lines can be written or not. */
+  readonly observed: (counts: Counts) => void
+}
 
 /** Writes what comes through a worker's pipe to the one journal, and answers each frame when it is as durable as asked for. */
-export function serveJournal(pipe: Duplex, journal: JournalWriter, add: AddTally): void {
+export function serveJournal(pipe: Duplex, journal: JournalWriter, counting: Counting): void {
   const reader = new FrameReader()
   const answer = (number: number, error?: unknown): void => {
     if (pipe.destroyed) return
@@ -30,10 +34,11 @@ export function serveJournal(pipe: Duplex, journal: JournalWriter, add: AddTally
   pipe.on('data', (chunk: Buffer) => {
     for (const { number, body } of reader.read(chunk)) {
       try {
-        const { tally, lines } = decodeLines(body)
-        journal.append(lines)
-        for (const [model, predictions] of Object.entries(tally)) add(model, predictions)
-        const settled = journal.settled()
+        const { counts, lines } = decodeLines(body)
+        counting.observed(counts)
+        if (lines.length > 0) journal.append(lines)
+        counting.tally(counts.tally)
+        const settled = lines.length > 0 ? journal.settled() : undefined
         if (settled || last) inOrder(number, settled ?? Promise.resolve())
         else answer(number)
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
 import type { ErrorCode } from '../../platform/errors/index.ts'
-import type { ListenAddress } from '../../platform/service/index.ts'
+import type { Division } from '../rollout/split.ts'
 import type { LoadOptions } from '../runtime/model.ts'
 
 /** A version that stands behind an alias, and where its files lie on this machine. */
@@ -13,7 +13,14 @@ export interface PlacedVersion {
   readonly options: LoadOptions
 }
 
-/** What a worker is to do; all but `stop` are answered, in order. */
+/** How the requests of a model are divided while a rollout of it is on. */
+export interface ModelDivision {
+  readonly model: string
+  /** null: they are not. */
+  readonly division: Division | null
+}
+
+/** What a worker is to do; all but `stop` are answered, and in order those that do not only look. */
 export type WorkerTask =
   | {
       readonly kind: 'start'
@@ -23,8 +30,7 @@ export type WorkerTask =
       readonly folder: string
       readonly deployments: readonly DeploymentConfig[]
       readonly placed: readonly PlacedVersion[]
-      readonly held: readonly string[]
-      readonly address: ListenAddress
+      readonly divisions: readonly ModelDivision[]
       /** Port on loopback at which the service itself answers all that is no prediction for `placed`. */
       readonly service: number
       /** Project time where it is simulated, milliseconds. */
@@ -34,18 +40,18 @@ export type WorkerTask =
   | { readonly kind: 'prepare'; readonly placed: readonly PlacedVersion[] }
   /** Answer by these from now on. */
   | { readonly kind: 'commit'; readonly placed: readonly PlacedVersion[] }
-  /** Names of models whose requests the service answers itself: only one process can count what decides about them. */
-  | { readonly kind: 'hold'; readonly held: readonly string[] }
+  /** At once, though a version is being loaded: who takes a candidate back does not wait. */
+  | ({ readonly kind: 'divide' } & ModelDivision)
   | { readonly kind: 'time'; readonly time: number }
   | { readonly kind: 'load' }
   | { readonly kind: 'metrics' }
   /** Finish what was accepted, and end. */
   | { readonly kind: 'stop' }
 
-export interface ToWorker {
-  readonly call: number
-  readonly task: WorkerTask
-}
+export type ToWorker =
+  | { readonly call: number; readonly task: WorkerTask }
+  /** With the connection itself. */
+  | { readonly connection: number }
 
 /** Requests that a worker has accepted, and those that only shadows still work on. */
 export interface WorkerLoad {
@@ -54,12 +60,20 @@ export interface WorkerLoad {
   readonly shadowing: readonly string[]
 }
 
-export interface FromWorker {
+export type FromWorker =
+  | Answered
+  /** It has the connection, and has not read of it yet. */
+  | { readonly accepted: number }
+  /** It was told to stop, and waits for `stop`: no connection comes after that. */
+  | { readonly leaving: true }
+
+interface Answered {
   readonly call: number
-  /** To `start` the port, to `load` a WorkerLoad, to `metrics` what prom-client's `getMetricsAsJSON` gives; to the others nothing. */
+  /** To `load` a WorkerLoad, to `metrics` what prom-client's `getMetricsAsJSON` gives; to the others nothing. */
   readonly answer?: unknown
   readonly error?: { readonly code: ErrorCode; readonly message: string }
 }
 
-/** The pipe of journal lines is the file descriptor after the channel's. */
+/** The pipes of journal lines and of questions about quotas are the file descriptors after the channel's. */
 export const JOURNAL_FD = 4
+export const QUOTA_FD = 5

@@ -2,10 +2,12 @@ import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { ListenAddress } from '../../platform/service/index.ts'
-import type { JournalWriter } from '../journal/journal.ts'
 import type { Deployment } from '../routing/deployment.ts'
-import { type AddTally, serveJournal } from './journal-desk.ts'
-import type { PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import type { JournalWriter } from '../journal/journal.ts'
+import { Acceptor } from './acceptor.ts'
+import { type Counting, serveJournal } from './journal-desk.ts'
+import type { ModelDivision, PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import { serveQuotas } from './quotas.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 export interface PoolOptions {
@@ -13,10 +15,12 @@ export interface PoolOptions {
   readonly projectFolder: string
   readonly folder: string
   readonly configs: readonly DeploymentConfig[]
+  /** The service's own, which count what callers use of their quotas. */
   readonly deployments: readonly Deployment[]
   readonly journal: JournalWriter
-  /** Names of models whose requests the service answers itself. */
-  readonly held: () => readonly string[]
+  /** Of models of which a rollout is on. */
+  readonly divisions: () => readonly ModelDivision[]
+  readonly counting: Counting
   /** Project time where it is simulated, milliseconds; else null. */
   readonly time: () => number | null
   readonly log: Logger
@@ -43,7 +47,7 @@ export class WorkerPool {
   readonly #placed = new Map<string, PlacedVersion>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #turn: Promise<unknown> = Promise.resolve()
-  #address: ListenAddress = { host: '127.0.0.1', port: 0 }
+  readonly #acceptor = new Acceptor(() => this.#listening())
   #service = 0
   #started = false
   #stopping = false
@@ -57,13 +61,11 @@ export class WorkerPool {
     return [...this.#workers]
   }
 
-  /** Resolves with the port when all workers listen. `service`: where the service itself listens on loopback. Throws what the first of them said that cannot. */
+  /** Resolves with the port when all workers answer at it. `service`: where the service itself listens on loopback. Throws what the first of them said that cannot; PORT_TAKEN. */
   async start(service: number, address: ListenAddress): Promise<number> {
     this.#service = service
-    this.#address = address
-    // The first alone: what it cannot do, the others cannot either. Where the system chooses the port, cluster gives all of them the same.
-    const port = await this.#begin()
-    await Promise.all(Array.from({ length: this.#options.config.services.serving.workers - 1 }, () => this.#begin()))
+    await Promise.all(Array.from({ length: this.#options.config.services.serving.workers }, () => this.#begin()))
+    const port = await this.#acceptor.listen(address)
     this.#started = true
     return port
   }
@@ -83,9 +85,9 @@ export class WorkerPool {
     for (const worker of this.#workers) worker.ask({ kind: 'time', time }, START_PATIENCE_MS).catch((error: unknown) => this.#giveUp(worker, error))
   }
 
-  /** Tells all workers whose requests the service answers itself from now on. */
-  hold(): void {
-    for (const worker of this.#workers) worker.ask({ kind: 'hold', held: this.#options.held() }, START_PATIENCE_MS).catch((error: unknown) => this.#giveUp(worker, error))
+  /** Divides a model's requests so in all workers. When it resolves, none that answers does it otherwise any more. */
+  async divide(division: ModelDivision): Promise<void> {
+    await this.#tellAll({ kind: 'divide', ...division })
   }
 
   /** What workers are at; one that hangs is left out. */
@@ -103,6 +105,7 @@ export class WorkerPool {
   async stop(): Promise<void> {
     this.#stopping = true
     for (const timer of this.#timers) clearTimeout(timer)
+    await this.#acceptor.stop(ANSWER_PATIENCE_MS)
     await Promise.all([...this.#workers].map((worker) => worker.ask({ kind: 'stop' }, STOP_PATIENCE_MS).catch(() => worker.kill())))
   }
 
@@ -114,12 +117,16 @@ export class WorkerPool {
     if (placed) await Promise.all(this.#listening().map((worker) => this.#prepare(worker, task.placed)))
     if (placed) this.#placed.set(key, placed)
     else this.#placed.delete(key)
-    // Those that are starting now have the old list: they are told too, but not waited for.
+    await this.#tellAll({ kind: 'commit', ...task })
+  }
+
+  /** Those that are starting have what was so before: they are told too, before they get their first connection, but not waited for. One that hangs is killed. */
+  async #tellAll(task: WorkerTask): Promise<void> {
     await Promise.all(
       [...this.#workers].map(async (worker) => {
         const patience = worker.listening ? ANSWER_PATIENCE_MS : START_PATIENCE_MS + LOAD_PATIENCE_MS
-        const swapped = worker.ask({ kind: 'commit', ...task }, patience).catch((error: unknown) => this.#giveUp(worker, error))
-        if (worker.listening) await swapped
+        const told = worker.ask(task, patience).catch((error: unknown) => this.#giveUp(worker, error))
+        if (worker.listening) await told
       }),
     )
   }
@@ -144,22 +151,19 @@ export class WorkerPool {
     worker.kill()
   }
 
-  /** Forks one and resolves with its port when it listens. */
-  async #begin(attempt = 0): Promise<number> {
-    const { config, projectFolder, folder, configs, journal, deployments, held, time, log } = this.#options
-    const add: AddTally = (model, predictions) => {
-      const deployment = deployments.find(({ name }) => name === model)
-      if (deployment) deployment.predictions += predictions
-    }
+  /** Forks one and resolves when it takes connections. */
+  async #begin(attempt = 0): Promise<void> {
+    const { config, projectFolder, folder, configs, deployments, journal, counting, divisions, time, log } = this.#options
     const worker = new WorkerProcess((_worker, how) => this.#ended(worker, how, attempt))
     this.#workers.add(worker)
-    serveJournal(worker.pipe, journal, add)
+    serveJournal(worker.pipe, journal, counting)
+    serveQuotas(worker.quotas, deployments)
     try {
       const placed = [...this.#placed.values()]
-      const port = await worker.ask({ kind: 'start', config, projectFolder, folder, deployments: configs, placed, held: held(), address: this.#address, service: this.#service, time: time() }, START_PATIENCE_MS)
+      await worker.ask({ kind: 'start', config, projectFolder, folder, deployments: configs, placed, divisions: divisions(), service: this.#service, time: time() }, START_PATIENCE_MS)
       worker.listening = true
+      this.#acceptor.wake()
       log.info({ worker: worker.pid }, 'a worker answers')
-      return Number(port)
     } catch (error) {
       this.#giveUp(worker, error)
       throw error

@@ -1,15 +1,21 @@
 import { Socket } from 'node:net'
 import { toMillraceError } from '../../platform/errors/index.ts'
-import { type FromWorker, JOURNAL_FD, type ToWorker, type WorkerTask } from './messages.ts'
+import { type FromWorker, JOURNAL_FD, QUOTA_FD, type ToWorker, type WorkerTask } from './messages.ts'
 import { Worker } from './worker.ts'
 
 // What a worker's process runs: the service tells it over the channel what to do, and when the service is gone it goes.
 
 let worker: Worker | undefined
 
+const AT_ONCE: ReadonlySet<WorkerTask['kind']> = new Set(['metrics', 'load', 'divide', 'stop'])
+
+function pipeAt(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: true })
+}
+
 async function perform(task: WorkerTask): Promise<unknown> {
   if (task.kind === 'start') {
-    worker = new Worker(task, new Socket({ fd: JOURNAL_FD, readable: true, writable: true }))
+    worker = new Worker(task, pipeAt(JOURNAL_FD), pipeAt(QUOTA_FD))
     return worker.start()
   }
   if (task.kind === 'stop') {
@@ -19,26 +25,33 @@ async function perform(task: WorkerTask): Promise<unknown> {
   return worker?.perform(task)
 }
 
-// One after the other, but for what only looks: a version that loads for long must not hide how the worker does.
+// One after the other, but for what takes no time: a version that loads for long must not hide how the worker does, nor keep a candidate.
 let turn: Promise<unknown> = Promise.resolve()
 
-process.on('message', (message: ToWorker) => {
-  const { call, task } = message
-  const answer = (reply: FromWorker): void => {
-    if (process.connected) process.send?.(reply)
+function say(message: FromWorker): void {
+  if (process.connected) process.send?.(message)
+}
+
+process.on('message', (message: ToWorker, handle: unknown) => {
+  if ('connection' in message) {
+    // Said before anything is read: of what was not said, nothing was.
+    say({ accepted: message.connection })
+    if (handle instanceof Socket) worker?.accept(handle)
+    return
   }
-  const looks = task.kind === 'metrics' || task.kind === 'load' || task.kind === 'stop'
-  const done = looks ? perform(task) : turn.then(() => perform(task))
-  if (!looks) turn = done.catch(() => undefined)
+  const { call, task } = message
+  const atOnce = AT_ONCE.has(task.kind)
+  const done = atOnce ? perform(task) : turn.then(() => perform(task))
+  if (!atOnce) turn = done.catch(() => undefined)
   done.then(
-    (value) => answer({ call, answer: value }),
+    (value) => say({ call, answer: value }),
     (error: unknown) => {
       const { code, message: reason } = toMillraceError(error)
-      answer({ call, error: { code, message: reason } })
+      say({ call, error: { code, message: reason } })
     },
   )
 })
 process.on('disconnect', () => process.exit(1))
 // Ctrl-C reaches the whole group of processes: the service, which hears it too, stops its workers when it is their turn.
 process.on('SIGINT', () => undefined)
-process.on('SIGTERM', () => void worker?.stop().then(() => process.exit(0)))
+process.on('SIGTERM', () => say({ leaving: true }))

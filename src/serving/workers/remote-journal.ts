@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { type ErrorCode, MillraceError } from '../../platform/errors/index.ts'
 import type { JournalWriter } from '../journal/journal.ts'
-import { FrameReader, encodeLines } from './frames.ts'
+import { type Counts, FrameReader, encodeLines } from './frames.ts'
 
-/** What was counted since it was last asked for, by model. */
-export type TakeTally = () => Readonly<Record<string, number>>
+/** What was counted since it was last asked for. */
+export type TakeCounts = () => Counts
 
 /**
  * The journal as a worker has it: lines go through a pipe to the process that writes the file, and are settled when that says so. One frame is on its way at a time;
@@ -12,7 +12,7 @@ export type TakeTally = () => Readonly<Record<string, number>>
  */
 export class RemoteJournal implements JournalWriter {
   readonly #pipe: Socket
-  readonly #tally: TakeTally
+  readonly #counts: TakeCounts
   #lines: Buffer[] = []
   /** Those whose lines are on their way, and those whose lines wait for that. */
   #sent: PromiseWithResolvers<void> | undefined
@@ -20,9 +20,9 @@ export class RemoteJournal implements JournalWriter {
   #number = 0
   #broken = false
 
-  constructor(pipe: Socket, tally: TakeTally) {
+  constructor(pipe: Socket, counts: TakeCounts) {
     this.#pipe = pipe
-    this.#tally = tally
+    this.#counts = counts
     const reader = new FrameReader()
     pipe.on('data', (chunk: Buffer) => {
       for (const { body } of reader.read(chunk)) this.#answered(body)
@@ -42,11 +42,19 @@ export class RemoteJournal implements JournalWriter {
     return this.#send(Promise.withResolvers())
   }
 
+  /** Sends what was counted, with no line or with those that wait. */
+  report(): void {
+    if (this.#broken) return
+    const sent = this.#sent ? (this.#next ??= Promise.withResolvers()).promise : this.#send(Promise.withResolvers())
+    // Who waits for lines hears of it; counts alone cannot fail.
+    sent.catch(() => undefined)
+  }
+
   #send(group: PromiseWithResolvers<void>): Promise<void> {
     this.#sent = group
     const lines = this.#lines.length === 1 ? this.#lines[0]! : Buffer.concat(this.#lines)
     this.#lines = []
-    this.#pipe.write(encodeLines(this.#number++, { tally: this.#tally(), lines }))
+    this.#pipe.write(encodeLines(this.#number++, { counts: this.#counts(), lines }))
     return group.promise
   }
 

@@ -1,9 +1,10 @@
-import cluster, { type Worker as ClusterWorker } from 'node:cluster'
+import { type ChildProcess, fork } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
+import type { Socket } from 'node:net'
 import { dirname, extname, join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
-import { type FromWorker, JOURNAL_FD, type ToWorker, type WorkerTask } from './messages.ts'
+import { type FromWorker, JOURNAL_FD, QUOTA_FD, type ToWorker, type WorkerTask } from './messages.ts'
 
 interface Call {
   readonly resolve: (answer: unknown) => void
@@ -18,24 +19,31 @@ const PROGRAM = join(import.meta.dirname, `process${extname(import.meta.filename
 export class WorkerProcess {
   /** Lines for the journal come through it. */
   readonly pipe: Duplex
+  /** And questions about quotas. */
+  readonly quotas: Duplex
   readonly startedAt = Date.now()
-  readonly #worker: ClusterWorker
+  readonly #child: ChildProcess
   readonly #calls = new Map<number, Call>()
+  /** Connections on their way. */
+  readonly #handed = new Map<number, (taken: boolean) => void>()
   #number = 0
-  /** Whether it listens: only then does a swap wait for it. */
+  /** Whether it takes connections: only then does a swap wait for it. */
   listening = false
   gone = false
 
   constructor(onExit: (worker: WorkerProcess, how: string) => void) {
-    // The settings belong to the whole process, so they are set anew before each fork. Connections are dealt out one by one: see docs/decisions.
-    cluster.schedulingPolicy = cluster.SCHED_RR
-    cluster.setupPrimary({ exec: PROGRAM, args: [], execArgv: ['--disable-warning=ExperimentalWarning'], serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'] })
     const cache = getCompileCacheDir()
-    this.#worker = cluster.fork(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) })
-    const pipe = this.#worker.process.stdio[JOURNAL_FD]
-    if (!(pipe instanceof Duplex)) throw new MillraceError('INTERNAL', 'a worker has no pipe for the journal')
-    this.pipe = pipe
-    this.#worker.on('message', (message: FromWorker) => this.#answered(message))
+    this.#child = fork(PROGRAM, [], {
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...process.env, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }) },
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', 'pipe'],
+    })
+    this.pipe = pipeOf(this.#child, JOURNAL_FD)
+    this.quotas = pipeOf(this.#child, QUOTA_FD)
+    this.#child.on('message', (message: FromWorker) => this.#heard(message))
+    // What it said before its end has been heard by now, and it has read nothing of what it did not speak of.
+    this.#child.once('disconnect', () => this.#returnAll())
     const ended = (how: string): void => {
       if (this.gone) return
       this.gone = true
@@ -43,37 +51,72 @@ export class WorkerProcess {
       for (const number of this.#calls.keys()) this.#take(number)?.reject(new MillraceError('UNAVAILABLE', `a worker of serving ${how}`))
       onExit(this, how)
     }
-    this.#worker.process.once('exit', (code, signal) => ended(signal === null ? `ended with ${code}` : `was killed by ${signal}`))
+    this.#child.once('exit', (code, signal) => ended(signal === null ? `ended with ${code}` : `was killed by ${signal}`))
     // One that could not be forked never exits; of one that runs, only a message was lost.
-    this.#worker.process.on('error', (error) => (this.pid === undefined ? ended(errorMessage(error)) : undefined))
+    this.#child.on('error', (error) => {
+      if (this.pid !== undefined) return
+      ended(errorMessage(error))
+      this.#returnAll()
+    })
   }
 
   get pid(): number | undefined {
-    return this.#worker.process.pid
+    return this.#child.pid
+  }
+
+  /** Hands a connection over and resolves with true when the worker has it; with false when it is gone and has read nothing of it. */
+  hand(socket: Socket): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.gone || !this.#child.connected) return resolve(false)
+      const connection = this.#number++
+      this.#handed.set(connection, resolve)
+      const message: ToWorker = { connection }
+      this.#child.send(message, socket, { keepOpen: true }, (error) => {
+        if (error) this.#settle(connection, false)
+      })
+    })
   }
 
   /** Resolves with the answer to a task. Rejects with the worker's own error, or UNAVAILABLE where it is gone, or says nothing for `patienceMs`. */
   ask(task: WorkerTask, patienceMs: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.gone || !this.#worker.isConnected()) return reject(new MillraceError('UNAVAILABLE', 'a worker of serving is gone'))
+      if (this.gone || !this.#child.connected) return reject(new MillraceError('UNAVAILABLE', 'a worker of serving is gone'))
       const call = this.#number++
       const timer = setTimeout(() => this.#take(call)?.reject(new MillraceError('UNAVAILABLE', `a worker of serving did not ${task.kind} within ${patienceMs / 1000} s`)), patienceMs)
       this.#calls.set(call, { resolve, reject, timer })
       const message: ToWorker = { call, task }
-      this.#worker.send(message, (error) => {
+      this.#child.send(message, (error) => {
         if (error) this.#take(call)?.reject(new MillraceError('UNAVAILABLE', 'a worker of serving cannot be reached', { cause: error }))
       })
     })
   }
 
   kill(): void {
-    this.#worker.process.kill('SIGKILL')
+    this.#child.kill('SIGKILL')
   }
 
-  #answered({ call, answer, error }: FromWorker): void {
+  #heard(message: FromWorker): void {
+    if ('accepted' in message) return this.#settle(message.accepted, true)
+    if ('leaving' in message) return this.#leave()
+    const { call, answer, error } = message
     const waiting = this.#take(call)
     if (error) waiting?.reject(new MillraceError(error.code, error.message))
     else waiting?.resolve(answer)
+  }
+
+  /** Somebody told it to stop: it gets no more connections, and then may. */
+  #leave(): void {
+    this.listening = false
+    this.#child.send({ call: this.#number++, task: { kind: 'stop' } } satisfies ToWorker)
+  }
+
+  #settle(connection: number, taken: boolean): void {
+    this.#handed.get(connection)?.(taken)
+    this.#handed.delete(connection)
+  }
+
+  #returnAll(): void {
+    for (const connection of this.#handed.keys()) this.#settle(connection, false)
   }
 
   #take(number: number): Call | undefined {
@@ -82,4 +125,10 @@ export class WorkerProcess {
     clearTimeout(call?.timer)
     return call
   }
+}
+
+function pipeOf(child: ChildProcess, fd: number): Duplex {
+  const pipe = child.stdio[fd]
+  if (pipe instanceof Duplex) return pipe
+  throw new MillraceError('INTERNAL', `a worker has no pipe ${fd}`)
 }

@@ -1,8 +1,7 @@
 import { type Server, createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Clock } from '../../platform/clock/index.ts'
 import { serviceUrl } from '../../platform/config/index.ts'
-import { MillraceError, errnoCode } from '../../platform/errors/index.ts'
 import { createHostCheck } from '../../platform/http/index.ts'
 import { type Logger, createLogger } from '../../platform/log/index.ts'
 import { createMetrics } from '../../platform/metrics/index.ts'
@@ -16,7 +15,10 @@ import { ServingMetrics } from '../runtime/metrics.ts'
 import { DataPlane } from '../runtime/plane.ts'
 import { type Forwarder, createForwarder } from './forward.ts'
 import { isLocal } from './local.ts'
-import type { PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import type { Counts } from './frames.ts'
+import type { ModelDivision, PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import { QuotaLine, remoteQuota } from './quotas.ts'
+import { RemoteArms } from './remote-arms.ts'
 import { RemoteJournal } from './remote-journal.ts'
 
 type Start = Extract<WorkerTask, { readonly kind: 'start' }>
@@ -24,6 +26,7 @@ type Start = Extract<WorkerTask, { readonly kind: 'start' }>
 /** As the base of every service has it; see platform/http. */
 const SERVER = { keepAliveTimeout: 65_000, requestTimeout: 300_000 }
 const FORWARD_PATIENCE_MS = 2000
+const TELL_EVERY_MS = 200
 
 /** The data plane in a process of its own: predictions by the versions that it was told to have, journaled by the service. */
 export class Worker {
@@ -37,13 +40,15 @@ export class Worker {
   readonly #journal: RemoteJournal
   readonly #plane: DataPlane
   readonly #lifecycle = new Lifecycle()
+  readonly #sockets = new Set<Socket>()
   #time: number
-  #held: ReadonlySet<string>
+  readonly #arms: RemoteArms
+  readonly #telling: NodeJS.Timeout
   /** By `keyOf`: those that answer, and those that are ready to. */
   #models = new Map<string, LoadedModel>()
   #stopping: Promise<void> | undefined
 
-  constructor(task: Start, pipe: Socket) {
+  constructor(task: Start, pipe: Socket, questions: Socket) {
     const { config, service, projectFolder, folder } = task
     this.#task = task
     this.#time = task.time ?? 0
@@ -55,11 +60,15 @@ export class Worker {
     })
     const log = this.#log
     this.#deployments = makeDeployments(task.deployments, { url: (name) => serviceUrl(config, name), log, metrics: this.#metrics, projectFolder, folder })
-    this.#journal = new RemoteJournal(pipe, () => this.#takeTally())
+    const quotas = new QuotaLine(questions)
+    for (const one of this.#deployments) if (one.quota) one.quota = remoteQuota(one.name, one.quota, quotas)
+    this.#journal = new RemoteJournal(pipe, () => this.#takeCounts())
+    this.#arms = new RemoteArms(() => this.#journal.report())
+    for (const division of task.divisions) this.#divide(division)
+    this.#telling = setInterval(() => this.#tell(), TELL_EVERY_MS).unref()
     this.#plane = new DataPlane(this.#journal, this.#metrics, log)
     const clock: Clock = task.time === null ? { simulated: false, wall: () => new Date(), project: () => new Date() } : { simulated: true, wall: () => new Date(), project: () => new Date(this.#time) }
     const locator = new Locator(this.#deployments)
-    this.#held = new Set(task.held)
     const hotPath = createHotPath({
       plane: this.#plane,
       deployments: this.#deployments,
@@ -71,22 +80,25 @@ export class Worker {
       hostAllowed: createHostCheck(config.http.allowed_hosts),
       lifecycle: this.#lifecycle,
     })
-    const local = isLocal(this.#deployments, () => this.#held)
+    const local = isLocal(this.#deployments)
     this.#forwarder = createForwarder(service)
     this.#server = createServer(SERVER, (request, response) => {
       if (!local(request) || !hotPath(request, response)) this.#forwarder.forward(request, response)
     })
   }
 
-  /** Resolves with the port at which it listens, once all versions are loaded. PORT_TAKEN where it cannot. */
-  async start(): Promise<number> {
+  /** Resolves once all versions are loaded. */
+  async start(): Promise<void> {
     await this.#commit(this.#task.placed)
-    const { host, port } = this.#task.address
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error) => reject(errnoCode(error) === 'EADDRINUSE' || errnoCode(error) === 'EACCES' ? new MillraceError('PORT_TAKEN', `port ${port} for serving is not to be had: ${error.message}`) : error))
-      this.#server.listen({ host, port }, resolve)
-    })
-    return (this.#server.address() as AddressInfo).port
+    // It has no port of its own, and node:http watches the time of requests only once it listens.
+    this.#server.emit('listening')
+  }
+
+  /** A connection at the service's port, of which nothing was read. */
+  accept(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    this.#server.emit('connection', socket)
   }
 
   async perform(task: Exclude<WorkerTask, Start>): Promise<unknown> {
@@ -95,9 +107,8 @@ export class Worker {
         return this.#load(task.placed)
       case 'commit':
         return this.#commit(task.placed)
-      case 'hold':
-        this.#held = new Set(task.held)
-        return
+      case 'divide':
+        return this.#divide(task)
       case 'time':
         this.#time = task.time
         return
@@ -116,9 +127,12 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
-    await this.#lifecycle.leave(this.#server, 0)
+    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size }, 0)
     await drain(this.#lifecycle, this.#deployments)
     this.#plane.flush()
+    await this.#journal.settled()
+    clearInterval(this.#telling)
+    this.#tell()
     await this.#journal.settled()
     const deadline = Date.now() + FORWARD_PATIENCE_MS
     while (this.#forwarder.waiting > 0 && Date.now() < deadline) await pause()
@@ -164,6 +178,23 @@ export class Worker {
 
   #waiting(): number {
     return this.#deployments.reduce((sum, { waiting, shadowing }) => sum + waiting + shadowing, this.#forwarder.waiting)
+  }
+
+  #divide({ model, division }: ModelDivision): void {
+    const deployment = this.#find(model)
+    const rollout = this.#task.deployments.find((one) => one.model === model)?.rollout
+    if (deployment) deployment.split = division && rollout ? this.#arms.split(deployment, rollout, division) : null
+  }
+
+  /** What was counted after the lines of its requests had gone. */
+  #tell(): void {
+    if (this.#arms.counted || this.#metrics.agreements.fresh) this.#journal.report()
+  }
+
+  #takeCounts(): Counts {
+    const arms = this.#arms.take()
+    const agreements = this.#metrics.agreements.take()
+    return { tally: this.#takeTally(), ...(arms.length > 0 ? { arms } : {}), ...(agreements.length > 0 ? { agreements } : {}) }
   }
 
   #takeTally(): Record<string, number> {

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { createTransport } from '../../../sdk/http.ts'
 import { servingClient } from '../../../sdk/serving.ts'
-import { SERVING_PROCESS } from '../testing-process.ts'
-import { FIXTURES, ROW, type Registry, ready, startRegistry, until } from '../testing.ts'
+import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
+import { FIXTURES, ROW, type Registry, startRegistry, until } from '../testing.ts'
 
 const BODY = JSON.stringify({ dataframe_records: [ROW, ROW] })
 const CONNECTIONS = 8
@@ -18,9 +15,8 @@ const PATIENCE_MS = 5000
 
 let folder: string
 let registry: Registry
-let child: ChildProcess
+let serving: ServingProcess
 let url: string
-let workers: number[]
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'workers-'))
@@ -31,24 +27,14 @@ beforeEach(async () => {
   await start(2)
 })
 afterEach(async () => {
-  child.kill('SIGKILL')
+  serving.child.kill('SIGKILL')
   await registry.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
 async function start(count: number): Promise<void> {
-  workers = []
-  const options = { tracking: registry.url, gateway: registry.url, workers: count, yaml: 'deployments: [{model: delay}]' }
-  child = spawn(process.execPath, [SERVING_PROCESS, join(folder, 'project'), JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'ignore'] })
-  const { promise: port, resolve } = Promise.withResolvers<number>()
-  assert.ok(child.stdout)
-  createInterface(child.stdout).on('line', (line) => {
-    const { listening, worker, msg } = JSON.parse(line) as { readonly listening?: number; readonly worker?: number; readonly msg?: string }
-    if (msg === 'a worker answers' && worker !== undefined) workers.push(worker)
-    if (listening !== undefined) resolve(listening)
-  })
-  url = `http://127.0.0.1:${await port}`
-  await ready(url)
+  serving = await startReadyProcess(join(folder, 'project'), { tracking: registry.url, gateway: registry.url, workers: count, yaml: 'deployments: [{model: delay}]' })
+  url = serving.url
 }
 
 interface Load {
@@ -136,9 +122,9 @@ describe('two workers', () => {
   test('one killed with -9 under load takes nothing with it but its own requests, and comes back', async () => {
     const loading = load()
     await pause(200)
-    const [victim = 0] = workers
+    const [victim = 0] = serving.workers
     process.kill(victim, 'SIGKILL')
-    await until(() => workers.length === 3)
+    await until(() => serving.workers.length === 3)
     await pause(100)
     loading.stop = true
     await loading.done
@@ -168,9 +154,7 @@ describe('two workers', () => {
   test('asked to stop under load finish what they accepted', async () => {
     const loading = load()
     await pause(200)
-    child.kill('SIGTERM')
-    const [code] = (await once(child, 'exit')) as [number | null]
-    assert.equal(code, 0)
+    assert.equal(await serving.stop(), 0)
     await loading.done
     assert.deepEqual(loading.refused.filter((status) => status !== 503), [])
     await start(1)

@@ -1,0 +1,61 @@
+import { type Server, type Socket, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { listenAt } from '../../platform/http/index.ts'
+import type { ListenAddress } from '../../platform/service/index.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+const LOOK_EVERY_MS = 5
+
+/**
+ * Takes the connections at the service's port and hands them to workers in turn, unread. Each is kept here until a worker says that it has it: when that one is gone
+ * instead, the next gets the connection, and its client notices nothing.
+ */
+export class Acceptor {
+  readonly #workers: () => readonly WorkerProcess[]
+  readonly #server: Server
+  /** No worker has them yet. */
+  readonly #kept = new Set<Socket>()
+  readonly #waiting: Socket[] = []
+  #turn = 0
+
+  /** `workers`: those that take connections now. */
+  constructor(workers: () => readonly WorkerProcess[]) {
+    this.#workers = workers
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket))
+  }
+
+  /** Resolves with the port. PORT_TAKEN where it cannot listen. */
+  listen({ host, port }: ListenAddress): Promise<number> {
+    return listenAt(this.#server, 'serving', host, port)
+  }
+
+  /** There is a worker again. */
+  wake(): void {
+    for (const socket of this.#waiting.splice(0)) this.#hand(socket)
+  }
+
+  /** Takes no more. Resolves when workers have what was taken, or `patienceMs` are over; what none has by then is closed. */
+  async stop(patienceMs: number): Promise<void> {
+    this.#server.close()
+    const deadline = performance.now() + patienceMs
+    while (this.#kept.size > 0 && this.#workers().length > 0 && performance.now() < deadline) await sleep(LOOK_EVERY_MS)
+    for (const socket of this.#kept) socket.destroy()
+  }
+
+  #accept(socket: Socket): void {
+    this.#kept.add(socket)
+    socket.on('close', () => this.#kept.delete(socket))
+    // Its client went before anybody heard it.
+    socket.on('error', () => socket.destroy())
+    this.#hand(socket)
+  }
+
+  #hand(socket: Socket): void {
+    if (socket.destroyed) return
+    const workers = this.#workers()
+    const worker = workers[this.#turn++ % workers.length]
+    if (!worker) return void this.#waiting.push(socket)
+    // The worker has a descriptor of its own for it: closing this one does not end the connection.
+    void worker.hand(socket).then((taken) => (taken ? socket.destroy() : this.#hand(socket)))
+  }
+}
