@@ -11,6 +11,7 @@ import type { HttpServer } from '../platform/http/index.ts'
 import type { ServiceDefinition } from '../platform/service/index.ts'
 import { type TestService, startForTest } from '../platform/service/testing.ts'
 import type { Database } from '../platform/db/index.ts'
+import type { Tracing } from '../platform/tracing/index.ts'
 import { gatewayService } from './index.ts'
 
 /** Nobody listens on the discard port: a service there is down. */
@@ -58,8 +59,8 @@ export interface TestGateway extends TestService {
   readonly json: <T>(path: string) => Promise<T>
 }
 
-export async function startGateway(t: TestContext, config: ProjectConfig, projectFolder?: string): Promise<TestGateway> {
-  const service = await startForTest(gatewayService, config, projectFolder === undefined ? {} : { projectFolder })
+export async function startGateway(t: TestContext, config: ProjectConfig, projectFolder?: string, tracing?: Tracing): Promise<TestGateway> {
+  const service = await startForTest(gatewayService, config, { ...(projectFolder === undefined ? {} : { projectFolder }), ...(tracing ? { tracing } : {}) })
   t.after(service.stop)
   const get: TestGateway['get'] = (path, headers = {}) => fetch(`${service.url}${path}`, { headers })
   return { ...service, get, json: async <T>(path: string) => (await (await get(path)).json()) as T }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SpanKind } from '@opentelemetry/api'
 import * as fc from 'fast-check'
 import type { Problem } from '../../platform/http/index.ts'
+import { memoryTracing } from '../../platform/tracing/testing.ts'
 import { configFor, rawStatus, startGateway, startPeer } from '../testing.ts'
 import { isControlPath } from './routes.ts'
 
@@ -45,6 +47,32 @@ test('the paths of well-known protocols lead to their service unchanged', async 
   for (const [path, service] of paths) {
     assert.deepEqual(await gateway.json(path), { service, url: path })
   }
+})
+
+const TRACE = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'vendor=1' }
+const carried = (headers: Readonly<Record<string, unknown>>) => ({ traceparent: headers['traceparent'], tracestate: headers['tracestate'] })
+
+test('a trace context goes on as it came where nothing is traced', async (t) => {
+  const monitor = await startPeer(t, 'monitor', (http) => {
+    http.get('/reports', (request) => carried(request.headers))
+  })
+  const gateway = await startGateway(t, configFor({ monitor: monitor.url }))
+  assert.deepEqual(await (await gateway.get('/api/monitor/reports', TRACE)).json(), TRACE)
+})
+
+test('where it is traced, a request that is passed on has a span, and another for the service that it is passed on to', async (t) => {
+  const { tracing, spans } = memoryTracing('millrace-gateway')
+  const monitor = await startPeer(t, 'monitor', (http) => {
+    http.get('/reports', (request) => carried(request.headers))
+  })
+  const gateway = await startGateway(t, configFor({ monitor: monitor.url }), undefined, tracing)
+  const passed: unknown = await (await gateway.get('/api/monitor/reports?key=hush', TRACE)).json()
+  const [server, call] = spans()
+  assert.deepEqual([server?.name, server?.kind, server?.attributes['url.path']], ['GET /api/monitor/*', SpanKind.SERVER, '/api/monitor/reports'])
+  assert.deepEqual([call?.kind, call?.parentSpanContext?.spanId, call?.attributes['server.port']], [SpanKind.CLIENT, server?.spanContext().spanId, monitor.port])
+  assert.deepEqual(passed, { traceparent: `00-0af7651916cd43dd8448eb211c80319c-${call?.spanContext().spanId}-01`, tracestate: 'vendor=1' })
+  const wrong: unknown = await (await gateway.get('/api/monitor/reports', { traceparent: 'x', tracestate: 'vendor=1' })).json()
+  assert.deepEqual(wrong, { traceparent: `00-${spans()[3]?.spanContext().traceId}-${spans()[3]?.spanContext().spanId}-01` })
 })
 
 test('a service that is down is named', async (t) => {

@@ -2,7 +2,7 @@ import httpProxy from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { ServiceName } from '../../platform/config/index.ts'
-import type { HttpServer } from '../../platform/http/index.ts'
+import { type HttpServer, traceOnward } from '../../platform/http/index.ts'
 import { ROUTES } from './table.ts'
 
 /** How long another service may take for its first byte: `wait=60` and some. */
@@ -28,7 +28,7 @@ export async function registerProxy(http: HttpServer, url: (service: ServiceName
       replyOptions: {
         // The caller knows what may be repeated; a gateway that repeats by itself multiplies the load of a service in trouble.
         retryDelay: () => null,
-        rewriteRequestHeaders: (request, headers) => ({ ...headers, 'x-request-id': request.id, 'x-forwarded-for': request.ip }),
+        rewriteRequestHeaders: (request, headers) => ({ ...traceOnward(request, url(service), headers), 'x-request-id': request.id, 'x-forwarded-for': request.ip }),
         rewriteHeaders: (headers) => ({ ...headers, 'content-security-policy': SANDBOX, 'x-content-type-options': 'nosniff' }),
         onError: (reply, { error }) => {
           // Typed for any kind of server, where ours is plain HTTP.

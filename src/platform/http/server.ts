@@ -11,8 +11,10 @@ import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
 import { hexId } from '../ids/index.ts'
 import type { Logger } from '../log/index.ts'
 import { Counter, Histogram, type Registry } from '../metrics/index.ts'
+import { type Tracing, traceIdOf } from '../tracing/index.ts'
 import { createHostCheck } from './hosts.ts'
 import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts'
+import { traceRequests } from './traced.ts'
 import { compileValidator } from './validation.ts'
 
 export type HttpServer = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>
@@ -39,6 +41,8 @@ export interface HttpOptions {
   readonly allowedHosts?: readonly string[]
   /** Bodies may take as long as they take, so long as bytes keep coming: a large artifact. The limit is then on silence, not on the whole. */
   readonly longBodies?: boolean
+  /** Gets a span for each request that the routes answer. */
+  readonly tracing?: Tracing | null
 }
 
 const DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
@@ -73,6 +77,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpBase> 
 
   // Not for every service: watching each socket's silence costs a prediction a sixth of its time.
   if (options.longBodies === true) app.server.setTimeout(REQUEST_MS)
+  if (options.tracing) traceRequests(app, options.tracing)
   const hostAllowed = createHostCheck(options.allowedHosts ?? [])
   const project = formatIdentity(options.project)
   app.addHook('onRequest', async (request, reply) => {
@@ -85,7 +90,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpBase> 
   })
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const known = asMillraceError(error)
-    if (known.status >= 500) request.log.error({ err: error, request_id: request.id, url: request.url }, known.message)
+    // Where requests are traced, their log names the trace by itself.
+    const trace = options.tracing ? {} : { trace_id: traceIdOf(request.headers['traceparent']) }
+    if (known.status >= 500) request.log.error({ err: error, request_id: request.id, ...trace, url: request.url }, known.message)
     return reply.status(known.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(known, request.id))
   })
   app.setNotFoundHandler((request) => {

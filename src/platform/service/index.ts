@@ -10,6 +10,7 @@ import { makeFolder } from '../fs/index.ts'
 import { type HttpServer, type RequestTaker, createHttpServer, listen } from '../http/index.ts'
 import { type Logger, createLogger } from '../log/index.ts'
 import { type Registry, createMetrics } from '../metrics/index.ts'
+import { type Tracing, openTracing } from '../tracing/index.ts'
 import { VERSION } from '../version.ts'
 import { eventLogAt } from './event-log.ts'
 import { registerControlRoutes } from './control.ts'
@@ -53,6 +54,8 @@ export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
   readonly log: Logger
   readonly metrics: Registry
   readonly http: HttpServer
+  /** Null where nobody asked for traces. */
+  readonly tracing: Tracing | null
   /** Lets a hot path answer on the bare server before Fastify sees the request. */
   readonly take: (taker: RequestTaker) => void
   /** What `GET /metrics` answers in place of `metrics`' own text, where several processes have a part in it. */
@@ -78,6 +81,8 @@ export interface RunOptions {
   /** Overrides the configured database, for a service that runs alone: `sqlite:PATH` or `postgresql://…`. */
   readonly database?: string
   readonly log?: Logger
+  /** Takes the place of what the environment asks for. */
+  readonly tracing?: Tracing
 }
 
 /** Opens the database, builds the server, starts the service and listens. What was opened is closed again if a later step fails. */
@@ -98,6 +103,8 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     }
   }
   try {
+    const tracing = options.tracing ?? (await openTracing({ service: `millrace-${name}`, project: config.project, version: VERSION, log }))
+    cleanups.push(async () => tracing?.stop())
     const db = await openDatabase<S>({
       url: options.database ?? databaseUrl(config, options.projectFolder, name),
       schema: name,
@@ -116,6 +123,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
       bodyLimit: config.http.body_limit,
       allowedHosts: config.http.allowed_hosts,
       longBodies: definition.longBodies === true,
+      tracing,
     })
     cleanups.push(() => http.close())
     const outbox = new Outbox(eventsDatabase(db), name, clock)
@@ -132,6 +140,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
       log,
       metrics,
       http,
+      tracing,
       take,
       report,
       url: (service) => serviceUrl(config, service),
