@@ -8,6 +8,8 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchResult>>> = {
   'flights-http': async () => (await import('./serving/flights-http.ts')).run(),
   workers: async () => (await import('./serving/workers.ts')).run(),
   'random-forest': async () => (await import('./serving/random-forest.ts')).run(),
+  swap: async () => (await import('./serving/swap.ts')).run(),
+  'binary-batch': async () => (await import('./serving/binary-batch.ts')).run(),
   overload: async () => (await import('./serving/overload.ts')).run(),
   tracking: async () => (await import('./tracking/tracking.ts')).run(),
   'tracking-artifacts': async () => (await import('./tracking/artifacts.ts')).run(),

@@ -1,13 +1,14 @@
 // One row of 30 features a request, random forest of 100 trees, 32 connections and then one: our serving service over a folder of models (validation, journal,
 // metrics on) against the same ONNX model under FastAPI + Uvicorn + onnxruntime, MLServer, and `mlflow models serve`; and against a bare node:http that parses
 // the same JSON and has no model. One process each, the same client on the same machine; runs alternate.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoadRequest } from '../lib/load.ts'
 import { freePort, untilAnswers } from '../lib/processes.ts'
 import { type BenchResult, show } from '../lib/result.ts'
+import { makeForest } from './forest.ts'
 import { type Measured, measure, median, row } from './measure.ts'
 import { type BenchServer, running, startFastapi, startMillraceModels, startPython, uvicornLoop } from './servers.ts'
 
@@ -31,7 +32,7 @@ export async function run(): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
   const started: BenchServer[] = []
   try {
-    const { v2, invocations } = makeForest(peers, folder)
+    const { v2, invocations } = makeRequests(peers, folder)
     const start = async (server: Promise<BenchServer>): Promise<BenchServer> => {
       started.push(await server)
       return server
@@ -60,10 +61,8 @@ export async function run(): Promise<BenchResult> {
 }
 
 /** Files of requests, each of one row, in V2's JSON and in MLflow's. */
-function makeForest(venv: string, folder: string): { readonly v2: string; readonly invocations: string } {
-  const { status, stderr } = spawnSync(join(venv, 'bin', 'python'), [join(import.meta.dirname, 'make_forest.py'), folder], { encoding: 'utf8', env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' } })
-  if (status !== 0) throw new Error(`the forest could not be made: ${stderr}`)
-  const rows = JSON.parse(readFileSync(join(folder, 'rows.json'), 'utf8')) as readonly (readonly number[])[]
+function makeRequests(venv: string, folder: string): { readonly v2: string; readonly invocations: string } {
+  const rows = makeForest(venv, folder)
   const write = (name: string, request: (values: readonly number[]) => LoadRequest): string => {
     const file = join(folder, name)
     writeFileSync(file, JSON.stringify(rows.map(request)))

@@ -64,6 +64,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     metrics,
     log,
     python: { interpreter: interpreterAt(context.projectFolder, config.services.serving.python), log },
+    journalFolder: join(folder, 'journal'),
   })
   const workers = await openWorkers({
     context,
@@ -121,9 +122,9 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     retentionMs: retention === undefined ? undefined : durationMs(retention),
     counted: () => tally.savedTo,
   })
-  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath, lifecycle })
+  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle })
   registerRolloutRoutes(context.http, rollouts)
-  context.take(hotPath)
+  context.take(hotPath.take, hotPath.takeWhole)
   await tally.start()
   await router.start()
   await rollouts.start()

@@ -1,3 +1,4 @@
+export { type Answer, type WholeRequest, type WholeRequestTaker, openDoor } from './door/index.ts'
 export { drain } from './drain.ts'
 export { createHostCheck } from './hosts.ts'
 export { checkPublicHost, publicOnlyAgent } from './outbound.ts'

@@ -12,6 +12,7 @@ import { hexId } from '../ids/index.ts'
 import type { Logger } from '../log/index.ts'
 import { Counter, Histogram, type Registry } from '../metrics/index.ts'
 import { type Tracing, traceIdOf } from '../tracing/index.ts'
+import { type WholeRequestTaker, openDoor } from './door/index.ts'
 import { createHostCheck } from './hosts.ts'
 import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts'
 import { traceRequests } from './traced.ts'
@@ -24,8 +25,8 @@ export type RequestTaker = (request: IncomingMessage, response: ServerResponse) 
 
 export interface HttpBase {
   readonly http: HttpServer
-  /** Lets a hot path answer on the bare node:http server before Fastify sees the request. */
-  readonly take: (taker: RequestTaker) => void
+  /** Lets a hot path answer on the bare node:http server before Fastify sees the request; and plain requests that came whole, before node:http does. */
+  readonly take: (taker: RequestTaker, whole: WholeRequestTaker) => void
   /** What `GET /metrics` answers instead of the registry's own text. */
   readonly report: (metrics: () => Promise<string>) => void
 }
@@ -121,8 +122,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpBase> 
   })
   return {
     http: app,
-    take: (next) => {
+    take: (next, whole) => {
       taker = next
+      openDoor(app.server, whole)
     },
     report: (metrics) => {
       reported = metrics

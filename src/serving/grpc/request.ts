@@ -1,7 +1,8 @@
+import { convert } from '../runtime/tensor/convert.ts'
 import type { TensorData } from '../runtime/tensor/datatypes.ts'
 import { countOf } from '../runtime/tensor/value.ts'
 import { badRequest } from '../protocols/shapes.ts'
-import { convert, decodeBinary, textOf } from '../protocols/v2/elements.ts'
+import { decodeBinary, textOf } from '../protocols/v2/elements.ts'
 import { type ReceivedTensor, describeTensor } from '../protocols/v2/received.ts'
 import { CONTENT_FIELDS, type Contents, type InferRequest, type InputTensor, type Parameters, fieldOf } from './messages.ts'
 

@@ -1,6 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { type MillraceError, toMillraceError } from '../../platform/errors/index.ts'
-import { drain } from '../../platform/http/index.ts'
+import { type Answer, drain } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { Lifecycle } from '../limits/lifecycle.ts'
 import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
@@ -29,10 +29,22 @@ const DRAINED = 64 * 1024 * 1024
 const UNWATCHED = 64 * 1024
 const EMPTY = Buffer.alloc(0)
 
-/** A request over HTTP and its one answer. */
-export class Exchange implements Question<HttpAnswer> {
+/** What is known of a request before its body is. */
+export interface Asked {
+  readonly headers: IncomingHttpHeaders
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly writable: boolean }
+}
+
+/** A request whose body node:http is still receiving, perhaps. */
+interface Receiving {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+}
+
+/** A request over HTTP and its one answer. */
+export class Exchange implements Question<HttpAnswer> {
+  readonly request: Asked
+  readonly response: Answer
   readonly route: Route
   readonly started = performance.now()
   readonly #options: ExchangeOptions
@@ -42,11 +54,14 @@ export class Exchange implements Question<HttpAnswer> {
   deadline = Number.POSITIVE_INFINITY
   /** Null until it was received to its end. */
   body: Buffer | null = null
+  /** Null where the request came whole. */
+  readonly #receiving: Receiving | null
   #rate: { readonly quota: CallerQuota; readonly state: QuotaState } | null = null
 
-  constructor(request: IncomingMessage, response: ServerResponse, route: Route, id: string, options: ExchangeOptions) {
+  constructor(request: Asked, response: Answer, route: Route, id: string, options: ExchangeOptions, receiving: Receiving | null) {
     this.request = request
     this.response = response
+    this.#receiving = receiving
     this.route = route
     this.id = id
     this.#options = options
@@ -57,7 +72,8 @@ export class Exchange implements Question<HttpAnswer> {
   }
 
   get gone(): boolean {
-    return this.response.headersSent || this.response.socket?.writable !== true
+    // Not the response's socket: that has none while another is being written before it.
+    return this.response.headersSent || !this.request.socket.writable
   }
 
   header(name: string): string | undefined {
@@ -108,14 +124,14 @@ export class Exchange implements Question<HttpAnswer> {
 
   /** A body that is refused is read to its end and thrown away: see `drain`. A connection that brings more than that is worth is closed behind the answer. */
   #end(status: number, headers: string[], body: string): void {
-    const { request, response } = this
-    const length = Number(request.headers['content-length'])
+    const length = Number(this.request.headers['content-length'])
     // Node reads what is left of a body itself, where the connection is to be used again; so little needs no watching.
-    if (this.body !== null || (length <= UNWATCHED && !this.#options.lifecycle.leaving)) {
-      response.writeHead(status, headers)
-      response.end(body)
+    if (this.#receiving === null || this.body !== null || (length <= UNWATCHED && !this.#options.lifecycle.leaving)) {
+      this.response.writeHead(status, headers)
+      this.response.end(body, 'utf8')
       return
     }
+    const { request, response } = this.#receiving
     const reusable = length <= DRAINED
     if (!reusable && !this.#options.lifecycle.leaving) headers.push('Connection', 'close')
     response.writeHead(status, headers)
@@ -139,10 +155,10 @@ export function retryAfterOf({ status, details }: MillraceError): number | undef
   return typeof seconds === 'number' ? seconds : 1
 }
 
-function send(response: ServerResponse, answer: HttpAnswer, headers: readonly string[]): void {
+function send(response: Answer, answer: HttpAnswer, headers: readonly string[]): void {
   if (typeof answer !== 'string') {
     response.writeHead(200, [...answer.headers, 'Content-Length', String(answer.body.length), ...headers])
-    response.end(answer.body)
+    response.end(answer.body, 'latin1')
     return
   }
   const bytes = Buffer.byteLength(answer)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../platform/clock/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
-import { type RequestTaker, requestId } from '../../platform/http/index.ts'
+import { type RequestTaker, type WholeRequestTaker, requestId } from '../../platform/http/index.ts'
 import { type QuotaState, quotaExceeded } from '../limits/quota.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { Located } from '../routing/locate.ts'
@@ -28,8 +28,15 @@ const PREDICT = /^\/v1\/models\/([^/?]+?)(?:\/versions\/([^/?]+))?:predict$/
 /** Bodies being received, all together, in multiples of the limit of one. */
 const BODIES_AT_ONCE = 8
 
-/** Answers predictions on the bare node:http server, in the shapes of each protocol. Everything else is left to the routes. */
-export function createHotPath(options: HotPathOptions): RequestTaker {
+export interface HotPath {
+  /** On the bare node:http server. */
+  readonly take: RequestTaker
+  /** Before node:http: plain requests that came whole. */
+  readonly takeWhole: WholeRequestTaker
+}
+
+/** Answers predictions, in the shapes of each protocol. Everything else is left to the routes. */
+export function createHotPath(options: HotPathOptions): HotPath {
   const { plane, deployments, lifecycle } = options
   const budget = new BodyBudget(options.bodyLimit * BODIES_AT_ONCE)
   const counting = deployments.some((deployment) => deployment.quota !== null)
@@ -72,25 +79,41 @@ export function createHotPath(options: HotPathOptions): RequestTaker {
     return undefined
   }
 
-  return (request, response) => {
-    if (request.method !== 'POST') return false
-    const route = routeOf(request.url ?? '')
-    if (route === undefined) return false
-    const exchange = new Exchange(request, response, route, requestId(request.headers['x-request-id']), options)
-    const receive = (): void =>
-      readBody(request, options.bodyLimit, budget, (error, bytes) => {
-        if (bytes === null) return exchange.refuse(error)
-        exchange.body = bytes
-        void answer(exchange)
-      })
+  /** Goes on with what may come in. */
+  const whenAdmitted = (exchange: Exchange, goOn: () => void): void => {
+    let admission: Promise<void> | undefined
     try {
-      const admitted = admit(exchange)
-      if (admitted) void admitted.then(receive).catch((error: unknown) => exchange.refuse(error))
-      else receive()
+      admission = admit(exchange)
     } catch (error) {
-      exchange.refuse(error)
+      return exchange.refuse(error)
     }
-    return true
+    if (admission) admission.then(goOn, (error: unknown) => exchange.refuse(error))
+    else goOn()
+  }
+
+  return {
+    take: (request, response) => {
+      if (request.method !== 'POST') return false
+      const route = routeOf(request.url ?? '')
+      if (route === undefined) return false
+      const exchange = new Exchange(request, response, route, requestId(request.headers['x-request-id']), options, { request, response })
+      whenAdmitted(exchange, () =>
+        readBody(request, options.bodyLimit, budget, (error, bytes) => {
+          if (bytes === null) return exchange.refuse(error)
+          exchange.body = bytes
+          void answer(exchange)
+        }),
+      )
+      return true
+    },
+    takeWhole: (request, response) => {
+      const route = routeOf(request.url)
+      if (route === undefined || request.headers['content-encoding'] !== undefined || request.body.length > options.bodyLimit) return false
+      const exchange = new Exchange(request, response, route, requestId(request.headers['x-request-id']), options, null)
+      exchange.body = request.body
+      whenAdmitted(exchange, () => void answer(exchange))
+      return true
+    },
   }
 }
 

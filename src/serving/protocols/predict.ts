@@ -1,17 +1,19 @@
 import { timeOf } from '../../domain/moment.ts'
 import type { Clock } from '../../platform/clock/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
+import type { Span } from '../../platform/tracing/index.ts'
 import { callerOf } from '../journal/recording.ts'
 import { type Recipient, expireAt, unwanted } from '../limits/recipient.ts'
 import { TIMEOUT_HEADER, timeoutOf } from '../limits/timeout.ts'
 import type { Located } from '../routing/locate.ts'
 import type { Assignment } from '../rollout/split.ts'
 import type { VersionMetrics } from '../runtime/metrics.ts'
-import type { DataPlane } from '../runtime/plane.ts'
+import type { DataPlane, Target } from '../runtime/plane.ts'
+import type { Traced } from '../runtime/spans.ts'
 import type { ModelShape, ParsedBody } from './protocol.ts'
 
 /** A request for a prediction, whichever transport brought it. */
-export interface Question<A> extends Recipient {
+export interface Question<A> extends Recipient, Traced {
   /** The request's; what the body says counts where no header does. */
   id: string
   /** The deployment that was meant, once it is known: a label of metrics, so never what a caller made up. */
@@ -21,7 +23,6 @@ export interface Question<A> extends Recipient {
   deadline: number
   /** Of its body or message. */
   readonly bytes: number
-  header(name: string): string | undefined
   parse(model: ModelShape): ParsedBody<A> | Promise<ParsedBody<A>>
 }
 
@@ -41,6 +42,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
   const aimed = split?.preferred((name) => question.header(name)) ?? (reference === undefined ? deployment.target() : deployment.at(reference))
   let target = aimed instanceof Promise ? await aimed : aimed
   question.model = deployment.name
+  if (question.span) nameModel(question.span, deployment.name, target)
   const parsing = question.parse(target.model)
   let parsed = parsing instanceof Promise ? await parsing : parsing
   if (parsed.id !== undefined && question.header('x-request-id') === undefined) question.id = parsed.id
@@ -50,7 +52,9 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
     question.assignment = split.assign(deployment.target(), { id: question.id, header: (name) => question.header(name), parsed })
     target = question.assignment.target
     if (target.model !== read) parsed = await question.parse(target.model)
+    question.span?.set({ 'millrace.version': target.model.version, 'millrace.alias': target.alias, 'millrace.rollout.arm': question.assignment.meter.arm })
   }
+  question.span?.set({ 'millrace.rows': rowsOf(parsed) })
   const reason = unwanted(question, performance.now())
   if (reason) throw reason
   const { id, bytes } = question
@@ -58,6 +62,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
     id,
     bytes,
     recipient: question,
+    traced: question,
     time: timeOfRequest(clock, question.header('x-millrace-time')),
     probe: question.header('x-millrace-probe') === 'true',
     caller: callerOf(question.header('x-millrace-actor')),
@@ -75,6 +80,16 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
   } finally {
     clearTimeout(timer)
   }
+}
+
+function nameModel(span: Span, name: string, { model, alias }: Target): void {
+  span.set({ 'millrace.model': name, 'millrace.version': model.version, 'millrace.alias': alias })
+}
+
+function rowsOf<A>(parsed: ParsedBody<A>): number {
+  if ('rows' in parsed) return parsed.rows.length
+  const [first] = parsed.tensors.values()
+  return first?.shape[0] ?? 1
 }
 
 /** The earliest of what was said counts. */

@@ -1,4 +1,5 @@
 import { type OnDemandConfig, durationMs } from '../../domain/config.ts'
+import { recentRecords } from '../journal/recent.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { Registry } from '../../platform/metrics/index.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
@@ -24,6 +25,8 @@ export interface VersionsOptions {
   readonly log: Logger
   /** How models that are not ONNX are run. */
   readonly python: PythonOptions
+  /** Where the journal is kept: a version is warmed with what its model was asked last. */
+  readonly journalFolder: string
 }
 
 /** The versions in memory, and how requests reach those that no alias of a deployment points at. */
@@ -34,14 +37,14 @@ export interface Versions {
   readonly locator: Locator
 }
 
-export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log, python }: VersionsOptions): Versions {
+export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log, python, journalFolder }: VersionsOptions): Versions {
   const stop = new AbortController()
   const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length })
   const loaded = new LoadedModels({
     store,
     maxBytes: config.max_bytes,
     pinned: (model) => deployments.some(({ slots }) => slots.some((slot) => slot.live === model)),
-    settings: (model) => ({ ...deployments.find(({ name }) => name === model)?.loading, python }),
+    settings: (model) => ({ ...deployments.find(({ name }) => name === model)?.loading, python, recorded: () => recentRecords(journalFolder, model) }),
     metrics: cacheMetrics,
     stop,
   })

@@ -28,7 +28,7 @@ export interface BatchRunner<J extends BatchJob> {
   /** Makes the predictions of these slices durable; their answers wait for it. */
   readonly commit: (slices: readonly Slice<J>[]) => Promise<void> | undefined
   /** How many seconds a job was queued before its first row was taken into a batch. */
-  readonly queued?: (seconds: number) => void
+  readonly queued?: (seconds: number, job: J) => void
 }
 
 /** Rounds of the event loop that a batch may wait for company at most. */
@@ -133,7 +133,7 @@ export class Batcher<J extends BatchJob> {
       if (waiting.taken === 0 && !waiting.failed) {
         const reason = job.recipient && unwanted(job.recipient, now)
         if (reason) fail([{ of: waiting }], reason)
-        else this.#runner.queued?.((now - waiting.since) / 1000)
+        else this.#runner.queued?.((now - waiting.since) / 1000, job)
       }
       if (!waiting.failed) {
         const to = Math.min(job.rows, waiting.taken + room)

@@ -2,9 +2,17 @@ import type { GetOnlineFeaturesRequest, GetOnlineFeaturesResponse } from '../../
 import { fullFeatureName } from '../../domain/feature-spec.ts'
 import type { OnlineValues } from '../../domain/feature-builder.ts'
 import { errorMessage } from '../../platform/errors/index.ts'
+import type { TraceHeaders } from '../../platform/tracing/index.ts'
 
 /** Asks the features service; must give up after `timeoutMs`. */
-export type AskFeatures = (request: GetOnlineFeaturesRequest, timeoutMs: number) => Promise<GetOnlineFeaturesResponse>
+export type AskFeatures = (request: GetOnlineFeaturesRequest, timeoutMs: number, trace: TraceHeaders | undefined) => Promise<GetOnlineFeaturesResponse>
+
+/** The trace of a request for which features are looked up. */
+export interface LookupTrace {
+  readonly headers: TraceHeaders
+  /** Told of the headers that the call carries where another request's were chosen: it has one trace, and is made for several. */
+  readonly joined?: (headers: TraceHeaders) => void
+}
 
 export interface LookupRequest {
   /** `view:feature` each. */
@@ -13,6 +21,7 @@ export interface LookupRequest {
   readonly keys: readonly (string | number)[]
   /** One moment per key, milliseconds. */
   readonly asOf: readonly number[]
+  readonly trace?: LookupTrace | undefined
 }
 
 interface Waiting {
@@ -23,7 +32,7 @@ interface Waiting {
 
 export interface LookupObserver {
   readonly asked: (rows: number, seconds: number) => void
-  readonly failed: (rows: number, reason: string) => void
+  readonly failed: (rows: number, reason: string, trace: TraceHeaders | undefined) => void
 }
 
 /** Few, so that requests go together; more than one, so that a call that hangs does not hold up all others until its deadline. */
@@ -99,6 +108,7 @@ export class FeatureLookup {
           full_feature_names: true,
         },
         Math.max(1, Math.ceil(Math.min(...inTime.map((one) => one.deadline)) - started)),
+        traceOf(inTime, true),
       )
       this.#handOut(inTime, online, response)
       this.#observer.asked(rowsOf(inTime), (performance.now() - started) / 1000)
@@ -123,9 +133,19 @@ export class FeatureLookup {
   }
 
   #giveUp(waiting: readonly Waiting[], reason: string): void {
-    this.#observer.failed(rowsOf(waiting), reason)
+    this.#observer.failed(rowsOf(waiting), reason, traceOf(waiting, false))
     for (const one of waiting) one.resolve(undefined)
   }
+}
+
+/** The first that there is; the others are told of it. */
+function traceOf(waiting: readonly Waiting[], telling: boolean): TraceHeaders | undefined {
+  let chosen: TraceHeaders | undefined
+  for (const { request } of waiting) {
+    if (chosen === undefined) chosen = request.trace?.headers
+    else if (telling) request.trace?.joined?.(chosen)
+  }
+  return chosen
 }
 
 function rowsOf(waiting: readonly Waiting[]): number {

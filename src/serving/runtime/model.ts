@@ -1,3 +1,4 @@
+import type { JournalRecord } from '../../api/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { type ModelArtifact, readArtifact } from './artifact.ts'
 import { RowModel, type RowPredictor } from './row-model.ts'
@@ -5,6 +6,7 @@ import { openModelSession } from './session/open.ts'
 import type { ModelSession, Place, RunPlace } from './session/port.ts'
 import { PythonModel, type PythonOptions } from './side/row-model.ts'
 import { type TensorInterface, type TensorMap, interfaceOf, runSession } from './tensor/session.ts'
+import { warmRows, warmTensors } from './warm.ts'
 
 export interface LoadOptions {
   /** The model's file where no MLmodel names one; `model.onnx` by default. */
@@ -15,6 +17,8 @@ export interface LoadOptions {
   readonly run?: RunPlace
   /** How models that are not ONNX are run. */
   readonly python?: PythonOptions
+  /** What the model was asked last, with which the version is warmed and checked. */
+  readonly recorded?: () => Promise<readonly JournalRecord[]>
 }
 
 /** Between the choice of a version for a request and its `acquire`: much less than this. */
@@ -49,11 +53,20 @@ export class LoadedModel {
     this.#held = held
   }
 
-  /** Loads the folder, warms the session and checks that it answers a row with a finite number. MODEL_INVALID says why it cannot be served. */
-  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run, python }: LoadOptions = {}): Promise<LoadedModel> {
+  /**
+   * Loads the folder, warms the session with the input example and with what was recorded, and checks that it answers a row with a finite number. MODEL_INVALID says
+   * why it cannot be served.
+   */
+  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run, python, recorded }: LoadOptions = {}): Promise<LoadedModel> {
     const artifact = readArtifact(folder, file)
     if (artifact.python !== null && python) {
       const model = await PythonModel.load(name, version, folder, artifact, python)
+      try {
+        await warmRows(model, (await recorded?.()) ?? [])
+      } catch (error) {
+        await model.release()
+        throw error
+      }
       return new LoadedModel(name, version, model, model, null, maxBatchSize)
     }
     const session = await openModelSession(artifact.onnxFile, run)
@@ -61,6 +74,9 @@ export class LoadedModel {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)
       if (typeof rows !== 'string') await rows.check(artifact.example)
+      const records = (await recorded?.()) ?? []
+      if (typeof rows !== 'string') await warmRows(rows, records)
+      if (tensors) await warmTensors(session, tensors, records)
       if (maxBatchSize !== undefined && maxBatchSize > 0) refuseFixedBatch(tensors, maxBatchSize)
       return new LoadedModel(name, version, session, rows, tensors, maxBatchSize)
     } catch (error) {

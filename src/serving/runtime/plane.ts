@@ -9,7 +9,7 @@ import { RelaxedWriter } from '../journal/relaxed.ts'
 import { Admission } from '../limits/admission.ts'
 import { Entrance } from '../limits/entrance.ts'
 import type { Recipient } from '../limits/recipient.ts'
-import { Batcher, type Slice } from './batcher.ts'
+import { Batcher, type BatchRunner, type Slice } from './batcher.ts'
 import { type LineWriter, createLineWriter } from './lines.ts'
 import type { FeatureLookup } from './lookup.ts'
 import type { ServingMetrics, VersionMetrics } from './metrics.ts'
@@ -17,6 +17,7 @@ import type { LoadedModel } from './model.ts'
 import type { ModelKind } from './outputs.ts'
 import type { Job } from './row-model.ts'
 import { inShadows } from './shadows.ts'
+import { type Traced, type TracedJob, tracedLookup, tracedRunner } from './spans.ts'
 import { TensorPlane } from './tensor/plane.ts'
 
 export type Row = Readonly<Record<string, unknown>>
@@ -69,6 +70,7 @@ export interface PredictRequest {
   readonly bytes?: number
   /** Absent: somebody waits for it as long as it takes. */
   readonly recipient?: Recipient
+  readonly traced?: Traced
 }
 
 export interface Prediction {
@@ -80,13 +82,12 @@ export interface Prediction {
   readonly metrics: VersionMetrics
 }
 
-interface PlaneJob extends Job {
+interface PlaneJob extends Job, TracedJob {
   readonly served: Served
   readonly request: PredictRequest
   /** By row; rows that miss nothing have none. */
   readonly missing: readonly (readonly string[] | undefined)[]
   readonly writer: LineWriter
-  readonly role: 'champion' | 'shadow'
   /** Aliases in shadow that point at the very version that answers: their lines are the same prediction. */
   readonly twins: readonly LineWriter[]
 }
@@ -177,7 +178,7 @@ export class DataPlane {
       metrics.rows += request.rows.length
       if (shadows.length > twins.length) {
         const others = shadows.filter((shadow) => shadow.model !== model)
-        if (others.length > 0) void inShadows({ served, shadows: others, requestId: request.id, metrics: this.#metrics, log: this.#log }, (shadow) => this.#shadow(served, shadow, request, { model, online, job }))
+        if (others.length > 0) void inShadows({ served, shadows: others, request, metrics: this.#metrics, log: this.#log }, (shadow) => this.#shadow(served, shadow, request, { model, online, job }))
       }
       return { model: model.name, version: model.version, kind: model.byRows.outputs.kind, scores: job.scores, labels: job.labels, metrics }
     } finally {
@@ -201,7 +202,7 @@ export class DataPlane {
     this.#compile(model, served.limits).metrics.shadowRows += request.rows.length
   }
 
-  #lookUp(served: Served, { byRows: { inputs } }: LoadedModel, { rows, time }: PredictRequest): Promise<readonly OnlineValues[] | undefined> {
+  #lookUp(served: Served, { byRows: { inputs } }: LoadedModel, { rows, time, traced }: PredictRequest): Promise<readonly OnlineValues[] | undefined> {
     const { joinKey, online, builder } = inputs
     if (joinKey === null) return Promise.resolve(undefined)
     const keys = rows.map((row): string | number => {
@@ -212,7 +213,8 @@ export class DataPlane {
       const moment = builder.momentOf(row)
       return Number.isFinite(moment) ? moment : time
     })
-    return served.lookup.get({ online, joinKey, keys, asOf })
+    if (!traced) return served.lookup.get({ online, joinKey, keys, asOf })
+    return tracedLookup(traced, rows.length, (trace) => served.lookup.get({ online, joinKey, keys, asOf, trace }))
   }
 
   #run(
@@ -247,6 +249,8 @@ export class DataPlane {
         missing: missing ?? NOTHING_MISSING,
         writer: writerOf(writers, model, alias, role, served),
         role,
+        span: request.traced?.span ?? null,
+        queued: 0,
         ...(role === 'champion' && request.recipient ? { recipient: request.recipient } : {}),
         twins: twins.length === 0 ? NO_WRITERS : twins.map((twin) => writerOf(writers, model, twin.alias, 'shadow', served)),
         settle: (error) => (error ? reject(error) : resolve(job)),
@@ -261,18 +265,19 @@ export class DataPlane {
     if (known) return known
     const metrics = this.#metrics.version(model.name, model.version)
     const { byRows } = model
+    const runner: BatchRunner<PlaneJob> = {
+      maxRows: Math.min(maxBatchRows, byRows.batch),
+      run: (slices, rows) => {
+        metrics.batch.observe(rows)
+        return byRows.run(slices, rows)
+      },
+      commit: (slices) => this.#commit(slices),
+      queued: (seconds) => metrics.queue.observe(seconds),
+    }
     const made: Compiled = {
       metrics,
       writers: { champion: new Map(), shadow: new Map() },
-      batcher: new Batcher<PlaneJob>({
-        maxRows: Math.min(maxBatchRows, byRows.batch),
-        run: (slices, rows) => {
-          metrics.batch.observe(rows)
-          return byRows.run(slices, rows)
-        },
-        commit: (slices) => this.#commit(slices),
-        queued: (seconds) => metrics.queue.observe(seconds),
-      }),
+      batcher: new Batcher(this.#traced ? tracedRunner(runner, model) : runner),
       admission: new Admission(maxWaitMs),
     }
     this.#compiled.set(model, made)

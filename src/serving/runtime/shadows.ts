@@ -2,13 +2,19 @@ import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import type { ServingMetrics } from './metrics.ts'
 import type { Served, Target } from './plane.ts'
+import { type Traced, traceIdFor } from './spans.ts'
+
+interface ShadowedRequest {
+  readonly id: string
+  readonly traced?: Traced
+}
 
 /**
  * Lets each shadow predict after the answer is on its way, so that none delays it; one that fails is counted and nothing more. Resolves when all are done, and
  * never rejects.
  */
 export async function inShadows(
-  { served, shadows, requestId, metrics, log }: { readonly served: Served; readonly shadows: readonly Target[]; readonly requestId: string; readonly metrics: ServingMetrics; readonly log: Logger },
+  { served, shadows, request, metrics, log }: { readonly served: Served; readonly shadows: readonly Target[]; readonly request: ShadowedRequest; readonly metrics: ServingMetrics; readonly log: Logger },
   predict: (target: Target) => Promise<void>,
 ): Promise<void> {
   served.shadowing++
@@ -20,7 +26,7 @@ export async function inShadows(
       await predict(target)
     } catch (error) {
       metrics.shadowFailed(served.name, target.alias)
-      log.debug({ model: served.name, alias: target.alias, request_id: requestId, reason: errorMessage(error) }, 'a shadow could not predict')
+      log.debug({ model: served.name, alias: target.alias, request_id: request.id, trace_id: request.traced && traceIdFor(request.traced), reason: errorMessage(error) }, 'a shadow could not predict')
     } finally {
       target.model.release()
     }

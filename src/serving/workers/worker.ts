@@ -1,12 +1,14 @@
 import { type Server, createServer } from 'node:http'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import type { Clock } from '../../platform/clock/index.ts'
 import { serviceUrl } from '../../platform/config/index.ts'
-import { createHostCheck } from '../../platform/http/index.ts'
+import { createHostCheck, openDoor } from '../../platform/http/index.ts'
 import { type Logger, createLogger } from '../../platform/log/index.ts'
 import { createMetrics } from '../../platform/metrics/index.ts'
 import { bodyLimitOf, drain, makeDeployments } from '../deployments.ts'
 import { createHotPath } from '../protocols/hot-path.ts'
+import { recentRecords } from '../journal/recent.ts'
 import { Lifecycle } from '../limits/lifecycle.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import { Locator } from '../routing/locate.ts'
@@ -83,8 +85,9 @@ export class Worker {
     const local = isLocal(this.#deployments)
     this.#forwarder = createForwarder(service)
     this.#server = createServer(SERVER, (request, response) => {
-      if (!local(request) || !hotPath(request, response)) this.#forwarder.forward(request, response)
+      if (!local(request) || !hotPath.take(request, response)) this.#forwarder.forward(request, response)
     })
+    openDoor(this.#server, (request, answer) => local(request) && hotPath.takeWhole(request, answer))
   }
 
   /** Resolves once all versions are loaded. */
@@ -146,7 +149,7 @@ export class Worker {
     for (const one of placed) {
       if (this.#models.has(keyOf(one))) continue
       const started = performance.now()
-      const model = await LoadedModel.load(one.model, one.version, one.folder, { ...this.#find(one.model)?.loading, ...one.options }).catch((reason: unknown) => {
+      const model = await LoadedModel.load(one.model, one.version, one.folder, { ...this.#find(one.model)?.loading, ...one.options, recorded: () => recentRecords(join(this.#task.folder, 'journal'), one.model) }).catch((reason: unknown) => {
         this.#log.error({ model: one.model, version: one.version, err: reason }, 'a worker cannot load a version')
         throw reason
       })

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { MillraceError } from '../../../platform/errors/index.ts'
-import { DATATYPES, type FixedType, type TensorData, elementsOf, fixedType } from '../../runtime/tensor/datatypes.ts'
+import { DATATYPES, type TensorData, elementsOf, fixedType } from '../../runtime/tensor/datatypes.ts'
 import { badRequest } from '../shapes.ts'
 
 const LENGTH_BYTES = 4
@@ -61,45 +61,4 @@ export function rowValues(data: TensorData, datatype: string, where: string): re
     if (Number.isSafeInteger(Number(value))) return Number(value)
     throw new MillraceError('INPUT_INVALID', `${where}: found ${value}, expected a whole number within ±(2^53 − 1)`)
   })
-}
-
-/** Elements given as JSON, or in another datatype, in the one that the model takes. INPUT_INVALID for a value that it cannot hold. */
-export function convert(values: readonly unknown[], datatype: string, where: string): TensorData {
-  const refuse = (value: unknown): MillraceError => {
-    const shown = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? typeof value)
-    return new MillraceError('INPUT_INVALID', `${where}: found ${shown}, expected ${datatype}`)
-  }
-  const type = fixedType(datatype)
-  if (!type) {
-    return values.map((value) => {
-      if (typeof value === 'string') return value
-      throw refuse(value)
-    })
-  }
-  const data = type.make(values.length)
-  const target = datatype === 'FP16' ? new Float16Array(data.buffer) : data
-  const read = READERS[type.kind]
-  for (let i = 0; i < values.length; i++) {
-    const value = read(values[i], type)
-    if (value === undefined) throw refuse(values[i])
-    if (target instanceof BigInt64Array || target instanceof BigUint64Array) target[i] = BigInt(value)
-    else target[i] = Number(value)
-  }
-  return data
-}
-
-/** undefined for what does not fit. */
-const READERS: Readonly<Record<FixedType['kind'], (value: unknown, type: FixedType) => number | bigint | undefined>> = {
-  float: (value, { bytes }) => {
-    if (typeof value !== 'number' && typeof value !== 'bigint') return undefined
-    const number = Number(value)
-    const held = bytes === 8 ? number : bytes === 4 ? Math.fround(number) : Math.f16round(number)
-    return Number.isFinite(number) && !Number.isFinite(held) ? undefined : number
-  },
-  integer: (value, { range: [least, most] = [0n, 0n] }) => {
-    const whole = typeof value === 'bigint' ? value : typeof value === 'number' && Number.isSafeInteger(value) ? BigInt(value) : undefined
-    if (whole === undefined) return undefined
-    return whole < least || whole > most ? undefined : whole
-  },
-  bool: (value) => (value === true || value === 1 ? 1 : value === false || value === 0 ? 0 : undefined),
 }

@@ -1,7 +1,7 @@
 import type { TensorMap, TensorInterface } from '../../runtime/tensor/session.ts'
 import { badRequest } from '../shapes.ts'
 import { elementsOf } from '../../runtime/tensor/datatypes.ts'
-import { convert } from './elements.ts'
+import { convert } from '../../runtime/tensor/convert.ts'
 import type { ReceivedTensor } from './received.ts'
 
 /** Whether the request speaks of the model's own tensors, rather than of columns of its signature. */

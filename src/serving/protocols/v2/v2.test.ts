@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { FIXTURES } from '../../testing.ts'
+import { convert } from '../../runtime/tensor/convert.ts'
 import { DATATYPES, elementsOf, fixedType, isText } from '../../runtime/tensor/datatypes.ts'
 import { interfaceOf, openSession, runSession } from '../../runtime/tensor/session.ts'
 import { bytesOf } from '../../runtime/tensor/value.ts'
-import { convert, encodeStrings } from './elements.ts'
+import { encodeStrings } from './elements.ts'
 import { v2Protocol } from './index.ts'
 
 const SINGLE = fc.float({ noNaN: true, noDefaultInfinity: true })

@@ -6,11 +6,12 @@ import { type Recording, WHOLE_AND_STRICT, isSampled, requestMembers } from '../
 import { Admission } from '../../limits/admission.ts'
 import type { Entrance, Line } from '../../limits/entrance.ts'
 import type { Recipient } from '../../limits/recipient.ts'
-import { type BatchJob, Batcher, type Slice } from '../batcher.ts'
+import { Batcher, type BatchRunner, type Slice } from '../batcher.ts'
 import type { ServingMetrics, VersionMetrics } from '../metrics.ts'
 import type { LoadedModel } from '../model.ts'
 import type { Limits, Served, Target } from '../plane.ts'
 import { inShadows } from '../shadows.ts'
+import { type Traced, type TracedJob, tracedRunner } from '../spans.ts'
 import { tensorLine } from './journal-line.ts'
 import { type TensorMap, checkInputs } from './session.ts'
 import { concatenate, slice } from './value.ts'
@@ -30,6 +31,7 @@ export interface TensorRequest {
   readonly bytes?: number
   /** Absent: somebody waits for it as long as it takes. */
   readonly recipient?: Recipient
+  readonly traced?: Traced
 }
 
 export interface TensorPrediction {
@@ -39,11 +41,10 @@ export interface TensorPrediction {
   readonly metrics: VersionMetrics
 }
 
-interface TensorJob extends BatchJob {
+interface TensorJob extends TracedJob {
   readonly served: Served
   readonly request: TensorRequest
   readonly alias: string
-  readonly role: 'champion' | 'shadow'
   /** Of each batch that held rows of this job, in order. */
   readonly parts: TensorMap[]
   written: number
@@ -66,9 +67,11 @@ export class TensorPlane {
   readonly #entrance: Entrance
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
+  readonly #traced: boolean
   #alone = 0
 
-  constructor(writerFor: (recording: Recording | undefined) => JournalWriter, metrics: ServingMetrics, log: Logger, entrance: Entrance) {
+  constructor(writerFor: (recording: Recording | undefined) => JournalWriter, metrics: ServingMetrics, log: Logger, entrance: Entrance, traced: boolean) {
+    this.#traced = traced
     this.#entrance = entrance
     this.#writerFor = writerFor
     this.#metrics = metrics
@@ -95,7 +98,7 @@ export class TensorPlane {
       metrics.succeeded++
       metrics.rows += rows
       if (shadows.length > 0) {
-        void inShadows({ served, shadows, requestId: request.id, metrics: this.#metrics, log: this.#log }, async (shadow) => {
+        void inShadows({ served, shadows, request, metrics: this.#metrics, log: this.#log }, async (shadow) => {
           check(shadow.model, request)
           const beside = await this.#run(served, shadow, request, 'shadow')
           this.#metrics.agreements.of(served.name, shadow.alias, shadow.model.version).addTensors(outputs, beside, rows)
@@ -120,6 +123,8 @@ export class TensorPlane {
         request,
         alias,
         role,
+        span: request.traced?.span ?? null,
+        queued: 0,
         ...(role === 'champion' && request.recipient ? { recipient: request.recipient } : {}),
         parts: [],
         written: 0,
@@ -139,17 +144,18 @@ export class TensorPlane {
     const known = this.#compiled.get(model)
     if (known) return known
     const metrics = this.#metrics.version(model.name, model.version)
+    const runner: BatchRunner<TensorJob> = {
+      maxRows: Math.min(maxBatchRows, model.batch),
+      run: (slices, rows) => {
+        metrics.batch.observe(rows)
+        return runBatch(model, slices)
+      },
+      commit: (slices) => this.#commit(model, slices),
+      queued: (seconds) => metrics.queue.observe(seconds),
+    }
     const made: Compiled = {
       metrics,
-      batcher: new Batcher<TensorJob>({
-        maxRows: Math.min(maxBatchRows, model.batch),
-        run: (slices, rows) => {
-          metrics.batch.observe(rows)
-          return runBatch(model, slices)
-        },
-        commit: (slices) => this.#commit(model, slices),
-        queued: (seconds) => metrics.queue.observe(seconds),
-      }),
+      batcher: new Batcher(this.#traced ? tracedRunner(runner, model) : runner),
       admission: new Admission(maxWaitMs),
     }
     this.#compiled.set(model, made)

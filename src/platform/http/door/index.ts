@@ -1,0 +1,53 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { Connection, type WholeRequestTaker } from './connection.ts'
+
+export type { Answer } from './answer.ts'
+export type { WholeRequestTaker } from './connection.ts'
+export type { WholeRequest } from './request.ts'
+
+const MOST_BODY = 256 * 1024
+/** How often connections are looked at that have done nothing for long. */
+const SWEEP_MS = 5000
+
+/**
+ * Receives the connections of an HTTP server before node:http does, which costs 20 µs a request. Plain requests that `taker` knows are answered here; a connection
+ * that brings any other request is node:http's from that request on, with every byte it brought. Time limits and closing are those of the server.
+ */
+export function openDoor(server: Server, taker: WholeRequestTaker, sweepMs = SWEEP_MS): void {
+  const listeners = server.listeners('connection')
+  const open = new Set<Connection>()
+  const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1000)}\r\n`
+  const options = {
+    taker,
+    mostBody: MOST_BODY,
+    keepAlive,
+    closed: (connection: Connection) => void open.delete(connection),
+    handOver: (socket: Socket, bytes: Buffer) => {
+      socket.pause()
+      socket.unshift(bytes)
+      for (const listener of listeners) Reflect.apply(listener, server, [socket])
+      socket.resume()
+    },
+  }
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => open.add(new Connection(socket, options)))
+  const sweep = setInterval(() => {
+    const now = performance.now()
+    for (const connection of open) {
+      if (connection.busy) continue
+      if (!connection.idle && now - connection.since > server.headersTimeout) connection.timeOut()
+      else if (connection.idle && now - connection.since > server.keepAliveTimeout) connection.destroy()
+    }
+  }, sweepMs).unref()
+  const { closeIdleConnections, closeAllConnections } = server
+  server.closeIdleConnections = () => {
+    closeIdleConnections.call(server)
+    for (const connection of open) if (connection.idle) connection.destroy()
+  }
+  server.closeAllConnections = () => {
+    closeAllConnections.call(server)
+    for (const connection of open) connection.destroy()
+  }
+  server.once('close', () => clearInterval(sweep))
+}
