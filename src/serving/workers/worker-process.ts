@@ -42,21 +42,19 @@ export class WorkerProcess {
     this.pipe = pipeOf(this.#child, JOURNAL_FD)
     this.quotas = pipeOf(this.#child, QUOTA_FD)
     this.#child.on('message', (message: FromWorker) => this.#heard(message))
-    // What it said before its end has been heard by now, and it has read nothing of what it did not speak of.
-    this.#child.once('disconnect', () => this.#returnAll())
     const ended = (how: string): void => {
       if (this.gone) return
       this.gone = true
       this.listening = false
       for (const number of this.#calls.keys()) this.#take(number)?.reject(new MillraceError('UNAVAILABLE', `a worker of serving ${how}`))
       onExit(this, how)
+      this.#returnAll()
     }
     this.#child.once('exit', (code, signal) => ended(signal === null ? `ended with ${code}` : `was killed by ${signal}`))
     // One that could not be forked never exits; of one that runs, only a message was lost.
     this.#child.on('error', (error) => {
       if (this.pid !== undefined) return
       ended(errorMessage(error))
-      this.#returnAll()
     })
   }
 
@@ -115,7 +113,16 @@ export class WorkerProcess {
     this.#handed.delete(connection)
   }
 
+  /**
+   * Once all that it said has been heard: of a connection that it did not speak of it has read nothing. Node tells of the end of the channel only by `connected`, for it
+   * emits no `disconnect` while a connection is on its way.
+   */
   #returnAll(): void {
+    if (this.#child.connected) return void setImmediate(() => this.#returnAll())
+    setImmediate(() => this.#returnNow())
+  }
+
+  #returnNow(): void {
     for (const connection of this.#handed.keys()) this.#settle(connection, false)
   }
 

@@ -11,7 +11,6 @@ import { FIXTURES, ROW, type Registry, startRegistry, until } from '../testing.t
 
 const BODY = JSON.stringify({ dataframe_records: [ROW, ROW] })
 const CONNECTIONS = 8
-const PATIENCE_MS = 5000
 
 let folder: string
 let registry: Registry
@@ -45,8 +44,8 @@ interface Load {
   stop: boolean
 }
 
-/** Sends requests at several connections; one that breaks is made anew, until `stop`, or until nobody listens. */
-function load(): Load & { readonly done: Promise<unknown> } {
+/** Sends requests at several connections, or each at one of its own; one that breaks is made anew, until `stop`, or until nobody listens. Nobody loses patience. */
+function load({ keepAlive = true } = {}): Load & { readonly done: Promise<unknown> } {
   const state: Load = { answered: new Map(), refused: [], broken: 0, stop: false }
   let next = 0
   const drive = async (agent: Agent): Promise<void> => {
@@ -62,7 +61,7 @@ function load(): Load & { readonly done: Promise<unknown> } {
       }
     }
   }
-  const agents = Array.from({ length: CONNECTIONS }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+  const agents = Array.from({ length: CONNECTIONS }, () => new Agent({ keepAlive, maxSockets: 1 }))
   const done = Promise.all(agents.map(drive)).finally(() => agents.forEach((agent) => agent.destroy()))
   return Object.assign(state, { done })
 }
@@ -75,8 +74,6 @@ function post(agent: Agent, id: string): Promise<{ readonly status: number; read
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, version: String(answer.headers['x-millrace-model-version']) }))
     })
     sent.on('error', reject)
-    // A connection that was on its way to a worker when that was killed stays open, and nobody answers it.
-    sent.setTimeout(PATIENCE_MS, () => sent.destroy(new Error('no answer')))
     sent.end(BODY)
   })
 }
@@ -134,6 +131,23 @@ describe('two workers', () => {
     const rows = await journaled()
     for (const id of loading.answered.keys()) assert.equal(rows.get(id), 2, id)
     await until(async () => (await counted('serving_workers')) === 2)
+  })
+
+  test('killed again and again, both of them, leave no client without an answer or an end', async () => {
+    const loading = load({ keepAlive: false })
+    for (let kills = 0; kills < 2; kills++) {
+      await pause(50 * kills)
+      const started = serving.workers.length
+      for (const worker of serving.workers.slice(-2)) process.kill(worker, 'SIGKILL')
+      await until(() => serving.workers.length === started + 2)
+    }
+    const before = loading.answered.size
+    await until(() => loading.answered.size > before + CONNECTIONS)
+    loading.stop = true
+    await loading.done
+    assert.deepEqual(loading.refused, [])
+    // Those that a worker had begun to read.
+    assert.ok(loading.broken <= 2 * CONNECTIONS, `${loading.broken} broke`)
   })
 
   test('a swap is done when no worker answers by the old version', async () => {
