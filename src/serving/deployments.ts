@@ -5,6 +5,7 @@ import { type DeploymentConfig, type ProjectConfig, projectConfigSchema } from '
 import { type ServiceName, parseConfig } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import type { Logger } from '../platform/log/index.ts'
+import { traceIdOf } from '../platform/tracing/index.ts'
 import { recordingOf } from './journal/recording.ts'
 import type { Lifecycle } from './limits/lifecycle.ts'
 import { Deployment } from './routing/deployment.ts'
@@ -32,12 +33,12 @@ export function bodyLimitOf({ http }: Pick<ProjectConfig, 'http'>): number {
 /** Deployments as the configuration has them, with nothing behind their aliases yet. CONFIG_INVALID where a model stands there twice. */
 export function makeDeployments(configs: readonly DeploymentConfig[], { url, log, metrics, projectFolder, folder }: DeploymentsOptions): readonly Deployment[] {
   const features = featuresClient(createTransport(url('features')))
-  const ask: AskFeatures = (request, timeoutMs) => features.getOnlineFeatures(request, { timeoutMs })
+  const ask: AskFeatures = (request, timeoutMs, trace) => features.getOnlineFeatures(request, { timeoutMs, ...(trace ? { headers: { ...trace } } : {}) })
   const observer: LookupObserver = {
     asked: (rows, seconds) => metrics.lookedUp(rows, seconds),
-    failed: (rows, reason) => {
+    failed: (rows, reason, trace) => {
       metrics.lookupFailed(rows)
-      log.warn({ rows, reason }, 'online features were not to be had in time')
+      log.warn({ rows, reason, trace_id: traceIdOf(trace?.traceparent) }, 'online features were not to be had in time')
     },
   }
   const names = new Set<string>()

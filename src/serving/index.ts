@@ -100,7 +100,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     compare: compareAt(monitorClient(createTransport(context.url('monitor'), { timeoutMs: 60_000 }))),
   })
   registerRolloutMetrics(context.metrics, rollouts)
-  const plane = new DataPlane(journal, metrics, log)
+  const plane = new DataPlane(journal, metrics, log, context.tracing !== null)
   const hotPath = createHotPath({
     plane,
     deployments,
@@ -111,6 +111,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     bodyLimit: bodyLimitOf(config),
     hostAllowed: createHostCheck(config.http.allowed_hosts),
     lifecycle,
+    tracing: context.tracing,
   })
   const tally = new Tally(context.db, journal, log, deployments, () => plane.flush())
   const { retention } = config.journal
@@ -129,7 +130,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   await router.start()
   await rollouts.start()
   context.onClockMove(() => rollouts.wake())
-  const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle })
+  const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle, tracing: context.tracing })
   // The aliases of a repository do not move: it is looked at when a load is asked for.
   if (!repository) {
     context.follow('serving', ['dev.millrace.model.alias.moved', 'dev.millrace.model.version.deleted', 'dev.millrace.model.deleted'], async ({ event }) => {

@@ -12,7 +12,7 @@ import { CallExchange } from './exchange.ts'
 import type { InferRequest, InferResponse } from './messages.ts'
 import { toStatus } from './status.ts'
 
-export interface CallOptions extends Pick<HotPathOptions, 'plane' | 'clock' | 'metrics' | 'log' | 'lifecycle'> {
+export interface CallOptions extends Pick<HotPathOptions, 'plane' | 'clock' | 'metrics' | 'log' | 'lifecycle' | 'tracing'> {
   readonly router: Router
   readonly repository: ModelRepository | null
 }

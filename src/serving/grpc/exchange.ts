@@ -1,12 +1,14 @@
-import { Metadata, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
+import { Metadata, type ServerUnaryCall, type sendUnaryData, status as statusNames } from '@grpc/grpc-js'
 import { toMillraceError } from '../../platform/errors/index.ts'
 import { requestId } from '../../platform/http/index.ts'
+import type { RequestSpan } from '../../platform/tracing/index.ts'
 import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
 import { ARM_HEADER, type ExchangeOptions, retryAfterOf } from '../protocols/exchange.ts'
 import type { Answered, Question } from '../protocols/predict.ts'
 import type { ModelShape, ParsedBody } from '../protocols/protocol.ts'
 import { parseTensors } from '../protocols/v2/ask.ts'
 import type { Assignment } from '../rollout/split.ts'
+import { traceIdFor } from '../runtime/spans.ts'
 import type { InferRequest, InferResponse } from './messages.ts'
 import { bytesOf, tensorsOf, wishesOf } from './request.ts'
 import { presenter } from './response.ts'
@@ -16,14 +18,16 @@ type InferCall = ServerUnaryCall<InferRequest, InferResponse>
 
 /** What a client that retries by gRPC's own policy waits for (grpc/proposal: A6-client-retries.md). */
 const PUSHBACK_KEY = 'grpc-retry-pushback-ms'
+const METHOD = 'inference.GRPCInferenceService/ModelInfer'
 
 /** A call of ModelInfer and its one answer. */
 export class CallExchange implements Question<InferResponse> {
   readonly #call: InferCall
   readonly #callback: sendUnaryData<InferResponse>
-  readonly #options: Pick<ExchangeOptions, 'metrics' | 'log'>
+  readonly #options: Pick<ExchangeOptions, 'metrics' | 'log' | 'tracing'>
   readonly #started = performance.now()
   readonly bytes: number
+  readonly span: RequestSpan | null
   id: string
   model = ''
   assignment: Assignment | null = null
@@ -31,12 +35,13 @@ export class CallExchange implements Question<InferResponse> {
   #answered = false
   #rate: { readonly quota: CallerQuota; readonly state: QuotaState } | null = null
 
-  constructor(call: InferCall, callback: sendUnaryData<InferResponse>, options: Pick<ExchangeOptions, 'metrics' | 'log'>) {
+  constructor(call: InferCall, callback: sendUnaryData<InferResponse>, options: Pick<ExchangeOptions, 'metrics' | 'log' | 'tracing'>) {
     this.#call = call
     this.#callback = callback
     this.#options = options
     this.bytes = bytesOf(call.request)
     this.id = requestId(this.header('x-request-id'))
+    this.span = options.tracing && options.tracing.rpc({ method: METHOD, header: (name) => this.header(name), requestId: this.id })
     // The clock of a deadline is the wall's.
     this.deadline = performance.now() + (Number(call.getDeadline()) - Date.now())
   }
@@ -78,6 +83,7 @@ export class CallExchange implements Question<InferResponse> {
     const seconds = (performance.now() - this.#started) / 1000
     metrics.duration.observe(seconds)
     this.assignment?.meter.answered(seconds)
+    this.span?.answered('OK')
   }
 
   refuse(error: unknown): void {
@@ -85,10 +91,11 @@ export class CallExchange implements Question<InferResponse> {
     this.#answered = true
     const known = toMillraceError(error)
     const { metrics, log } = this.#options
-    if (known.status >= 500 && known.code !== 'OVERLOADED' && known.code !== 'TIMEOUT') log.error({ err: error, request_id: this.id }, known.message)
+    if (known.status >= 500 && known.code !== 'OVERLOADED' && known.code !== 'TIMEOUT') log.error({ err: error, request_id: this.id, trace_id: traceIdFor(this) }, known.message)
     metrics.failed(this.model, known.code)
     this.assignment?.meter.failed(known.code)
     const status = toStatus(known, this.id)
+    this.span?.answered(statusNames[status.code ?? statusNames.UNKNOWN] ?? 'UNKNOWN', known.code)
     const retryAfter = retryAfterOf(known)
     if (status.metadata && retryAfter !== undefined) status.metadata.set(PUSHBACK_KEY, String(retryAfter * 1000))
     if (status.metadata) this.#sayRate(status.metadata)

@@ -2,10 +2,12 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { type MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 import { type Answer, drain } from '../../platform/http/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
+import type { RequestSpan, Tracing } from '../../platform/tracing/index.ts'
 import type { Lifecycle } from '../limits/lifecycle.ts'
 import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
 import type { Assignment } from '../rollout/split.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
+import { traceIdFor } from '../runtime/spans.ts'
 import type { Answered, Question } from './predict.ts'
 import type { HttpAnswer, ModelShape, ParsedBody, Protocol } from './protocol.ts'
 
@@ -13,12 +15,16 @@ export interface Route {
   readonly protocol: Protocol
   readonly model: string | undefined
   readonly version: string | undefined
+  /** As the routes have it: what spans are named by. */
+  readonly pattern: string
 }
 
 export interface ExchangeOptions {
   readonly metrics: ServingMetrics
   readonly log: Logger
   readonly lifecycle: Lifecycle
+  /** Null where nothing is traced. */
+  readonly tracing: Tracing | null
 }
 
 /** Of an answer while a rollout is on: `champion` or `candidate`, whichever gave it. */
@@ -31,6 +37,7 @@ const EMPTY = Buffer.alloc(0)
 
 /** What is known of a request before its body is. */
 export interface Asked {
+  readonly url?: string | undefined
   readonly headers: IncomingHttpHeaders
   readonly socket: { readonly remoteAddress?: string | undefined; readonly writable: boolean }
 }
@@ -47,6 +54,7 @@ export class Exchange implements Question<HttpAnswer> {
   readonly response: Answer
   readonly route: Route
   readonly started = performance.now()
+  readonly span: RequestSpan | null
   readonly #options: ExchangeOptions
   id: string
   model = ''
@@ -65,6 +73,7 @@ export class Exchange implements Question<HttpAnswer> {
     this.route = route
     this.id = id
     this.#options = options
+    this.span = options.tracing && this.#begin(options.tracing)
   }
 
   get bytes(): number {
@@ -100,21 +109,31 @@ export class Exchange implements Question<HttpAnswer> {
     const seconds = (performance.now() - this.started) / 1000
     metrics.duration.observe(seconds)
     this.assignment?.meter.answered(seconds)
+    this.span?.answered(200)
   }
 
   refuse(error: unknown): void {
     if (this.response.headersSent) return
     const known = toMillraceError(error)
     const { metrics, log } = this.#options
-    if (known.status >= 500 && !EXPECTED.has(known.code)) log.error({ err: error, request_id: this.id }, known.message)
+    if (known.status >= 500 && !EXPECTED.has(known.code)) log.error({ err: error, request_id: this.id, trace_id: traceIdFor(this) }, known.message)
     metrics.failed(this.model, known.code)
     this.assignment?.meter.failed(known.code)
+    this.span?.answered(known.status, known.code)
     const { contentType, body } = this.route.protocol.refuse(known, this.id)
     const headers = ['Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body)), 'X-Request-Id', this.id, 'X-Content-Type-Options', 'nosniff']
     const retryAfter = retryAfterOf(known)
     if (retryAfter !== undefined) headers.push('Retry-After', String(retryAfter))
     this.#common(headers)
     this.#end(known.status, headers, body)
+  }
+
+  #begin(tracing: Tracing): RequestSpan {
+    const { url = '', headers } = this.request
+    const span = tracing.http({ method: 'POST', route: this.route.pattern, url, headers, requestId: this.id })
+    // Where the caller goes before its body has come, nobody answers.
+    this.#receiving?.response.once('close', () => span.answered(undefined, 'CANCELLED'))
+    return span
   }
 
   #common(headers: string[]): void {

@@ -117,7 +117,7 @@ export function createHotPath(options: HotPathOptions): HotPath {
   }
 }
 
-const INVOCATIONS: Route = { protocol: mlflowProtocol, model: undefined, version: undefined }
+const INVOCATIONS: Route = { protocol: mlflowProtocol, model: undefined, version: undefined, pattern: '/invocations' }
 const ROUTES = new Map<string, Route>([['/invocations', INVOCATIONS]])
 const ROUTES_KEPT = 1000
 
@@ -133,7 +133,8 @@ export function routeOf(url: string): Route | undefined {
   if (!match) return undefined
   const [, model = '', version] = match
   try {
-    const route: Route = { protocol: infer ? v2Protocol : v1Protocol, model: decodeURIComponent(model), version: version === undefined ? undefined : decodeURIComponent(version) }
+    const pattern = `${infer ? '/v2' : '/v1'}/models/:model${version === undefined ? '' : '/versions/:version'}${infer ? '/infer' : ':predict'}`
+    const route: Route = { protocol: infer ? v2Protocol : v1Protocol, model: decodeURIComponent(model), version: version === undefined ? undefined : decodeURIComponent(version), pattern }
     if (ROUTES.size < ROUTES_KEPT) ROUTES.set(url, route)
     return route
   } catch (error) {

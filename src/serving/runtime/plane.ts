@@ -115,18 +115,20 @@ export class DataPlane {
   readonly #relaxed: RelaxedWriter
   readonly #metrics: ServingMetrics
   readonly #log: Logger
+  readonly #traced: boolean
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   readonly entrance = new Entrance()
   /** For requests whose tensors are the model's own. */
   readonly tensors: TensorPlane
 
-  constructor(journal: JournalWriter, metrics: ServingMetrics, log: Logger) {
+  constructor(journal: JournalWriter, metrics: ServingMetrics, log: Logger, traced = false) {
+    this.#traced = traced
     this.#journal = journal
     this.#relaxed = new RelaxedWriter(journal, log)
     this.#metrics = metrics
     this.#log = log
-    this.tensors = new TensorPlane((recording) => this.#writerFor(recording), metrics, log, this.entrance)
+    this.tensors = new TensorPlane((recording) => this.#writerFor(recording), metrics, log, this.entrance, traced)
   }
 
   /** Writes what relaxed deployments have answered and not yet written. Throws DISK_FULL or JOURNAL_FAILED, and then it still waits. */

@@ -1,5 +1,8 @@
 import { Socket } from 'node:net'
 import { toMillraceError } from '../../platform/errors/index.ts'
+import { createLogger } from '../../platform/log/index.ts'
+import { openTracing } from '../../platform/tracing/index.ts'
+import { VERSION } from '../../platform/version.ts'
 import { type FromWorker, JOURNAL_FD, QUOTA_FD, type ToWorker, type WorkerTask } from './messages.ts'
 import { Worker } from './worker.ts'
 
@@ -15,7 +18,8 @@ function pipeAt(fd: number): Socket {
 
 async function perform(task: WorkerTask): Promise<unknown> {
   if (task.kind === 'start') {
-    worker = new Worker(task, pipeAt(JOURNAL_FD), pipeAt(QUOTA_FD))
+    const tracing = await openTracing({ service: 'millrace-serving', project: task.config.project, version: VERSION, log: createLogger('serving') })
+    worker = new Worker(task, pipeAt(JOURNAL_FD), pipeAt(QUOTA_FD), tracing)
     return worker.start()
   }
   if (task.kind === 'stop') {

@@ -6,6 +6,7 @@ import { serviceUrl } from '../../platform/config/index.ts'
 import { createHostCheck, openDoor } from '../../platform/http/index.ts'
 import { type Logger, createLogger } from '../../platform/log/index.ts'
 import { createMetrics } from '../../platform/metrics/index.ts'
+import type { Tracing } from '../../platform/tracing/index.ts'
 import { bodyLimitOf, drain, makeDeployments } from '../deployments.ts'
 import { createHotPath } from '../protocols/hot-path.ts'
 import { recentRecords } from '../journal/recent.ts'
@@ -33,6 +34,7 @@ const TELL_EVERY_MS = 200
 /** The data plane in a process of its own: predictions by the versions that it was told to have, journaled by the service. */
 export class Worker {
   readonly #task: Start
+  readonly #tracing: Tracing | null
   readonly #log: Logger
   readonly #registry = createMetrics('serving')
   readonly #metrics: ServingMetrics
@@ -50,7 +52,8 @@ export class Worker {
   #models = new Map<string, LoadedModel>()
   #stopping: Promise<void> | undefined
 
-  constructor(task: Start, pipe: Socket, questions: Socket) {
+  constructor(task: Start, pipe: Socket, questions: Socket, tracing: Tracing | null) {
+    this.#tracing = tracing
     const { config, service, projectFolder, folder } = task
     this.#task = task
     this.#time = task.time ?? 0
@@ -68,7 +71,7 @@ export class Worker {
     this.#arms = new RemoteArms(() => this.#journal.report())
     for (const division of task.divisions) this.#divide(division)
     this.#telling = setInterval(() => this.#tell(), TELL_EVERY_MS).unref()
-    this.#plane = new DataPlane(this.#journal, this.#metrics, log)
+    this.#plane = new DataPlane(this.#journal, this.#metrics, log, tracing !== null)
     const clock: Clock = task.time === null ? { simulated: false, wall: () => new Date(), project: () => new Date() } : { simulated: true, wall: () => new Date(), project: () => new Date(this.#time) }
     const locator = new Locator(this.#deployments)
     const hotPath = createHotPath({
@@ -81,6 +84,7 @@ export class Worker {
       bodyLimit: bodyLimitOf(config),
       hostAllowed: createHostCheck(config.http.allowed_hosts),
       lifecycle: this.#lifecycle,
+      tracing,
     })
     const local = isLocal(this.#deployments)
     this.#forwarder = createForwarder(service)
@@ -142,6 +146,7 @@ export class Worker {
     // Answers that were just written are still on their way out of this process; who waits for news of the journal may ask again.
     await pause()
     this.#forwarder.close()
+    await this.#tracing?.stop()
     this.#server.closeIdleConnections()
   }
 
