@@ -9,6 +9,13 @@ import type { BlobEntry, Blobs } from './port.ts'
 
 /** Where unfinished puts lie: inside the root, so that the rename stays on one file system; no key may begin with it. */
 const INCOMING = '.incoming'
+/** Bytes of one write; two groups are held at a time. */
+const GROUP_BYTES = 1024 * 1024
+/** Bytes after which the disk is asked to take what was written so far. */
+const SYNC_BYTES = 64 * 1024 * 1024
+/** Of one read: larger ones cost fewer turns, and hold more memory for each download. */
+const READ_BYTES = 256 * 1024
+const SETTLED = Promise.resolve()
 
 /**
  * Blobs as files below `root`. One process owns a root: what a killed one left unfinished is removed here, at the start.
@@ -49,7 +56,7 @@ export function fileBlobs(root: string): Blobs {
       const handle = await openFile(() => place(key), key)
       const { size } = await handle.stat()
       // An open file keeps its content when the name is given to another one or removed.
-      return { size, body: createReadStream('', { fd: handle, highWaterMark: 64 * 1024 }) }
+      return { size, body: createReadStream('', { fd: handle, highWaterMark: READ_BYTES }) }
     },
     stat: async (key) => {
       const name = key.split('/').at(-1) ?? ''
@@ -87,23 +94,54 @@ export function fileBlobs(root: string): Blobs {
   }
 }
 
+/** One group of chunks is written while the next one arrives; the disk gets what is written all along, so that little is left to wait for at the end. */
 async function writeSynced(file: string, content: Uint8Array | AsyncIterable<Uint8Array>): Promise<number> {
   const handle = await open(file, 'wx', 0o644)
+  let [writing, syncing] = [SETTLED, SETTLED]
   try {
-    let size = 0
-    for await (const chunk of content instanceof Uint8Array ? [content] : content) {
-      await writeAll(handle, chunk)
-      size += chunk.byteLength
+    let [size, unsynced] = [0, 0]
+    let group: Uint8Array[] = []
+    let grouped = 0
+    const flush = async (): Promise<void> => {
+      await writing
+      writing = watched(writeAll(handle, group))
+      ;[group, grouped] = [[], 0]
     }
+    for await (const chunk of content instanceof Uint8Array ? [content] : content) {
+      group.push(chunk)
+      grouped += chunk.byteLength
+      size += chunk.byteLength
+      unsynced += chunk.byteLength
+      if (grouped >= GROUP_BYTES) await flush()
+      if (unsynced < SYNC_BYTES) continue
+      unsynced = 0
+      await syncing
+      syncing = watched(handle.datasync())
+    }
+    await flush()
+    await writing
+    await syncing
     await handle.sync()
     return size
   } finally {
+    // Nothing may use the handle any more when it is closed.
+    await Promise.allSettled([writing, syncing])
     await handle.close()
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.byteLength; ) at += (await handle.write(bytes, at)).bytesWritten
+/** Whoever waits for it hears of its failure; until then that is nobody's. */
+function watched(work: Promise<void>): Promise<void> {
+  work.catch(() => undefined)
+  return work
+}
+
+async function writeAll(handle: FileHandle, chunks: Uint8Array[]): Promise<void> {
+  while (chunks.length > 0) {
+    let { bytesWritten: left } = await handle.writev(chunks)
+    while (chunks[0] !== undefined && left >= chunks[0].byteLength) left -= chunks.shift()?.byteLength ?? 0
+    if (chunks[0] !== undefined && left > 0) chunks[0] = chunks[0].subarray(left)
+  }
 }
 
 /** Makes the folders between `root` and `folder`, each one durable in the one above it. */
