@@ -1,7 +1,8 @@
 import { type Generated, type Kysely, sql } from 'kysely'
 import type { Migration } from '../platform/db/index.ts'
 import { type EventsSchema, createEventsTables } from '../platform/events/outbox.ts'
-import { type ComparisonTables, exposuresMigration } from './comparison/tables.ts'
+import { addAllTerms } from './comparison/sums.ts'
+import { type ComparisonTables, comparisonSumsMigration, exposuresMigration } from './comparison/tables.ts'
 
 /** Times are project time in milliseconds since 1970 unless said otherwise. */
 export interface MonitorSchema extends EventsSchema, ComparisonTables {
@@ -68,6 +69,7 @@ export const migrations: readonly Migration[] = [
   { name: '003-reports', up: createReportTables },
   { name: '004-journal-continuity', up: addJournalContinuity },
   { name: '005-exposures', up: exposuresMigration },
+  { name: '006-comparison-sums', up: createComparisonSums },
 ]
 
 async function createInferenceTables(db: Kysely<Record<string, never>>): Promise<void> {
@@ -176,4 +178,10 @@ async function addJournalContinuity(db: Kysely<Record<string, never>>): Promise<
   await db.schema.alterTable('ingest').addColumn('marks', 'text', (c) => c.notNull().defaultTo('[]')).execute()
   await db.schema.alterTable('ingest').addColumn('ordinal_base', 'bigint', (c) => c.notNull().defaultTo(0)).execute()
   await db.schema.alterTable('ingest').addColumn('blocked', 'integer', (c) => c.notNull().defaultTo(0)).execute()
+}
+
+async function createComparisonSums(...[db, capabilities]: Parameters<Migration['up']>): Promise<void> {
+  await comparisonSumsMigration(db, capabilities)
+  // By now it has all the tables that are asked.
+  await addAllTerms(db as Kysely<MonitorSchema | Record<string, never>> as Kysely<MonitorSchema>)
 }

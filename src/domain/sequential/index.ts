@@ -1,2 +1,2 @@
 export type { Interval } from './confidence-sequence.ts'
-export { boundedLogLoss, losses, pairedGains, pairedInterval, unpairedInterval } from './log-loss.ts'
+export { type Tally, boundedLogLoss, losses, pairedGains, pairedInterval, unpairedInterval } from './log-loss.ts'

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import type { Exposure } from '../../api/rollouts.ts'
+import fc from 'fast-check'
+import type { Comparison, Exposure } from '../../api/rollouts.ts'
 import type { ScoredRecord } from '../../api/serving.ts'
+import { boundedLogLoss } from '../../domain/sequential/index.ts'
 import { type Database, openDatabase } from '../../platform/db/index.ts'
 import { storeRecords } from '../inference/store.ts'
 import { storeLabels } from '../performance/labels.ts'
 import { type MonitorSchema, migrations } from '../tables.ts'
 import { compare } from './compare.ts'
+import { addAllTerms } from './sums.ts'
 
 const QUERY = { model: 'delay', rollout: 'r', champion: '1', candidate: '2', alpha: 0.05 }
 let db: Database<MonitorSchema>
@@ -61,5 +64,82 @@ describe('comparing the versions of a rollout', () => {
     const { rows, gain, upper } = await compare(db.kysely, { ...QUERY, design: 'unpaired' })
     assert.deepEqual(rows, { champion: 3000, candidate: 1000 })
     assert.ok(gain !== null && gain < -3 && upper < 0)
+  })
+})
+
+describe('the sums that are kept', () => {
+  const open = () => openDatabase<MonitorSchema>({ url: 'sqlite::memory:', schema: 'monitor', migrations })
+  type Step = { readonly records: readonly ScoredRecord[] } | { readonly labels: readonly [string, number][] }
+
+  /** Rows and mean gain from all that was ever taken over, without any sum: what `compare` must say, too. */
+  function whole(steps: readonly Step[], design: Comparison['design']): Pick<Comparison, 'rows' | 'gain'> {
+    const records = steps.flatMap((step) => ('records' in step ? step.records : []))
+    const truths = new Map(steps.flatMap((step) => ('labels' in step ? step.labels : [])))
+    const losses = { champion: [] as number[], candidate: [] as number[] }
+    for (const id of new Set(records.map((record) => record.id))) {
+      const truth = truths.get(id)
+      const ofRequest = records.filter((record) => record.id === id)
+      const exposure = ofRequest.find(({ role }) => role === 'champion')?.exposure
+      if (truth === undefined || exposure?.by !== 'weight' || exposure.rollout !== QUERY.rollout) continue
+      const loss = (role: ScoredRecord['role'], version: string) => {
+        const found = ofRequest.find((record) => record.role === role && record.version === version)
+        return found && boundedLogLoss(found.score, truth)
+      }
+      if (design === 'unpaired') {
+        const value = loss('champion', QUERY[exposure.arm])
+        if (value !== undefined) losses[exposure.arm].push(value)
+        continue
+      }
+      const [answered, shadow] = [loss('champion', QUERY.champion), loss('shadow', QUERY.candidate)]
+      if (exposure.arm !== 'champion' || answered === undefined || shadow === undefined) continue
+      losses.champion.push(answered)
+      losses.candidate.push(shadow)
+    }
+    const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
+    const rows = { champion: losses.champion.length, candidate: losses.candidate.length }
+    return { rows, gain: rows.champion > 0 && rows.candidate > 0 ? mean(losses.champion) - mean(losses.candidate) : null }
+  }
+
+  async function assertSame(database: Database<MonitorSchema>, steps: readonly Step[]): Promise<void> {
+    for (const design of ['paired', 'unpaired'] as const) {
+      const expected = whole(steps, design)
+      const { rows, gain } = await compare(database.kysely, { ...QUERY, design })
+      assert.deepEqual(rows, expected.rows)
+      assert.ok(gain === expected.gain || Math.abs((gain ?? NaN) - (expected.gain ?? NaN)) < 1e-9, `${gain} ${expected.gain}`)
+    }
+  }
+
+  const id = fc.constantFrom('a', 'b', 'c', 'd', 'e')
+  const exposure = (name: string): Exposure => arm(name < 'c' ? 'champion' : 'candidate', name === 'b' ? 'header' : 'weight', name === 'e' ? 'before' : 'r')
+  const scored = (name: string, version: string, role: ScoredRecord['role'], alias: string): ScoredRecord => {
+    const { exposure: _, ...shadow } = { ...line(name, version, (name.charCodeAt(0) - 96 + alias.length + Number(version)) / 40, exposure(name), role), alias }
+    return role === 'champion' ? { ...shadow, exposure: exposure(name) } : shadow
+  }
+  const record = fc.tuple(id, fc.constantFrom('1', '2', '3'), fc.constantFrom<ScoredRecord['role']>('champion', 'shadow'), fc.constantFrom('champion', 'challenger', 'frozen')).map((parts) => scored(...parts))
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ records: fc.uniqueArray(record, { minLength: 1, maxLength: 6, selector: ({ id: name, version, role, alias }) => `${name}${version}${role}${alias}` }) }) },
+    { weight: 2, arbitrary: fc.record({ labels: fc.uniqueArray(id, { minLength: 1, maxLength: 3 }).map((names) => names.map((name): [string, number] => [name, name.charCodeAt(0) % 2])) }) },
+  )
+
+  test('say what all rows say, in whatever order answers, shadows and labels come, and however often; and so do those made later', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 10 }), async (steps) => {
+        const database = await open()
+        let at = 0
+        for (const one of steps) {
+          await database.transaction(async (trx) => {
+            if ('labels' in one) await storeLabels(trx, one.labels.map(([request_id, truth]) => ({ request_id, label: truth })), new Date(0))
+            else assert.ok(await storeRecords(trx, one.records, at, at + 100))
+          })
+          if ('records' in one) at += 100
+        }
+        await assertSame(database, steps)
+        await database.kysely.deleteFrom('comparison_sums').execute()
+        await addAllTerms(database.kysely)
+        await assertSame(database, steps)
+        await database.close()
+      }),
+      { numRuns: 60 },
+    )
   })
 })

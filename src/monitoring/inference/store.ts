@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { ScoredRecord } from '../../api/serving.ts'
 import type { MonitorSchema } from '../tables.ts'
+import { addTerms, termsOf } from '../comparison/sums.ts'
 import { chunks, insertMany } from './bulk.ts'
 import { columnListText } from './column-lists.ts'
 import { type Mark, addMark } from './marks.ts'
@@ -32,6 +33,7 @@ export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], f
   if (state.journal_offset !== from) return false
 
   const known = await knownRequests(trx, records)
+  const termsBefore = await termsOf(trx, [...known.values()].map(({ pid }) => pid))
   const fresh: RequestRow[] = []
   const completed: RequestRow[] = []
   const scores: MonitorSchema['scores'][] = []
@@ -69,6 +71,7 @@ export async function storeRecords(trx: Trx, records: readonly ScoredRecord[], f
   await insertMany(trx, 'exposures', exposures)
   await insertMany(trx, 'scores', scores)
   await joinEarlierLabels(trx, fresh)
+  await addTerms(trx, [...known.values()].map(({ pid }) => pid), termsBefore)
   const marks = mark === undefined ? state.marks : JSON.stringify(addMark(parseMarks(state.marks), mark))
   await trx.updateTable('ingest').set({ journal_offset: to, next_pid: nextPid, marks, blocked: 0 }).where('id', '=', 1).execute()
   return true

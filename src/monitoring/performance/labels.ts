@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { LabelsRequest, LabelsResponse, PendingLabels } from '../../api/monitor.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
+import { addTerms } from '../comparison/sums.ts'
 import { chunks, insertMany } from '../inference/bulk.ts'
 import { holdIngest, labelKey } from '../inference/store.ts'
 import type { MonitorSchema } from '../tables.ts'
@@ -56,6 +57,8 @@ export async function storeLabels(trx: Transaction<MonitorSchema>, labels: Label
   // Not `insertMany`, which passes over a row that another transaction wrote meanwhile: that one may say otherwise.
   for (const some of chunks(fresh)) await trx.insertInto('labels').values(some).execute()
   await insertMany(trx, 'truths', truths)
+  // Without its truth, nothing of a request has been counted.
+  await addTerms(trx, truths.map(({ pid }) => pid))
   return { accepted: fresh.length, duplicates, pending: [...fresh, ...waiting.values()].filter((row) => row.joined === 0).length }
 }
 

@@ -9,7 +9,7 @@ import type { Lane } from './lane.ts'
 
 /** How often what is counted is saved and the policy looks, in wall time. */
 const LOOK_MS = 500
-/** The monitor reads all labelled rows of a rollout: it is asked again after so many times as long as it took, and never sooner than after the least. */
+/** The monitor first takes over what serving has journaled: it is asked again after so many times as long as it took, and never sooner than after the least. */
 const ASK_AGAIN = { times: 20, leastMs: 5000 } as const
 
 /** The rollouts of all deployments that have a policy: looks at each again and again, and obeys commands. */
