@@ -30,7 +30,7 @@ export interface Story {
   readonly folder: string
   readonly url: string
   /** With more of millrace.yaml; stories may start it more than once. */
-  readonly start: (yaml: string, tracking?: string) => Promise<void>
+  readonly start: (yaml: string, options?: TestConfigOptions) => Promise<void>
   readonly stop: () => Promise<unknown>
   readonly client: () => ReturnType<typeof servingClient>
   readonly caughtUp: () => Promise<boolean>
@@ -75,8 +75,9 @@ export function setUpStories({ storage, start = inThisProcess }: StoryOptions, {
     get url() {
       return url()
     },
-    start: async (yaml, tracking = theRegistry().url) => {
-      serving = await start(join(folder, 'project'), { tracking, gateway: theRegistry().url, yaml: `storage: {database: '${database}'}\n${yaml}` })
+    start: async (yaml, options) => {
+      const { url: registryUrl } = theRegistry()
+      serving = await start(join(folder, 'project'), { tracking: registryUrl, gateway: registryUrl, ...options, yaml: `storage: {database: '${database}'}\n${yaml}` })
     },
     stop: async () => serving?.stop(),
     client: () => servingClient(createTransport(url())),

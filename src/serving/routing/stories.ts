@@ -11,7 +11,7 @@ const DEPLOYMENT = 'deployments: [{model: delay, shadow: [challenger, frozen]}]'
 export function followingStories(options: StoryOptions): void {
   const story = setUpStories(options, { versions: { 1: 'one', 2: 'two' }, aliases: { champion: '1' } })
   const { client, events, caughtUp } = story
-  const start = (tracking?: string) => story.start(DEPLOYMENT, tracking)
+  const start = (options?: { readonly tracking: string }) => story.start(DEPLOYMENT, options)
   const deployment = async () => {
     const [only] = await client().deployments()
     assert.ok(only)
@@ -111,7 +111,7 @@ export function followingStories(options: StoryOptions): void {
       await start()
       await ready(story.url)
       await story.stop()
-      await start('http://127.0.0.1:9')
+      await start({ tracking: 'http://127.0.0.1:9' })
       assert.equal((await client().predict('delay', [ROW])).version, '1')
       assert.equal((await events()).length, 1)
       assert.equal(await caughtUp(), false)
