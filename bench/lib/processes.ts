@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 
 /** A process and all its descendants, from /proc; only the process itself where there is none. */
 function family(pid: number): readonly number[] {
@@ -65,15 +64,4 @@ export async function untilAnswers(url: string, child: ChildProcess, patienceMs 
   }
   child.kill('SIGKILL')
   throw new Error(`nobody answered at ${url} within ${patienceMs / 1000} s`)
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      probe.close(() => resolve(port))
-    })
-  })
 }

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startRegistry } from '../../src/serving/testing.ts'
-import { cpuSeconds, freePort, pssMegabytes, untilAnswers } from '../lib/processes.ts'
+import { freePort } from '../../src/platform/http/testing.ts'
+import { cpuSeconds, pssMegabytes, untilAnswers } from '../lib/processes.ts'
 import { LAUNCHER } from './prepare.ts'
 
 export interface BenchServer {

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { cpuSeconds, freePort, pssMegabytes, untilAnswers } from '../lib/processes.ts'
+import { freePort } from '../../src/platform/http/testing.ts'
+import { cpuSeconds, pssMegabytes, untilAnswers } from '../lib/processes.ts'
 
 export interface TrackingServer {
   readonly name: string

@@ -5,41 +5,31 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
 import { createTransport } from '../../sdk/http.ts'
 import { servingClient } from '../../sdk/serving.ts'
 import { haproxyConfig } from '../../src/cli/haproxy-config.ts'
-import { SERVING_PROCESS } from '../../src/serving/testing-process.ts'
+import { type ServingProcess, startServingProcess } from '../../src/serving/testing-process.ts'
 import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig, until } from '../../src/serving/testing.ts'
-import { freePort } from '../lib/free-ports.ts'
+import { freePort } from '../../src/platform/http/testing.ts'
 
 const CONNECTIONS = 16
 const BODY = JSON.stringify({ dataframe_records: [ROW] })
-
-interface Instance {
-  readonly child: ChildProcess
-  readonly url: string
-}
 
 let folder: string
 let registry: Registry
 let haproxy: ChildProcess
 let url: string
-const instances = new Map<string, Instance>()
+const instances = new Map<string, ServingProcess>()
 
 /** Of the same port when it is started again, as a machine would have it. */
 async function start(name: string, port: number): Promise<void> {
-  const options = { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' }
-  const child = spawn(process.execPath, [SERVING_PROCESS, join(folder, name), JSON.stringify(options), String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const { promise: listening, resolve } = Promise.withResolvers<void>()
-  createInterface(child.stdout).on('line', (line) => (line.startsWith('{"listening"') ? resolve() : undefined))
-  await listening
-  instances.set(name, { child, url: `http://127.0.0.1:${port}` })
-  await ready(`http://127.0.0.1:${port}`)
+  const serving = await startServingProcess(join(folder, name), { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' }, { port })
+  instances.set(name, serving)
+  await ready(serving.url)
 }
 
-function instance(name: string): Instance {
+function instance(name: string): ServingProcess {
   const found = instances.get(name)
   assert.ok(found)
   return found

@@ -15,15 +15,3 @@ export async function freePorts(): Promise<Record<string, string>> {
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return environment
 }
-
-/** A port of this machine that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))))
-    })
-  })
-}

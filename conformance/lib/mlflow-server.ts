@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { freePort } from './free-ports.ts'
+import { freePort } from '../../src/platform/http/testing.ts'
 import { peersPython } from './python.ts'
 
 export interface MlflowServer {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { freePort } from './free-ports.ts'
+import { freePort } from '../../src/platform/http/testing.ts'
 import { peersPython } from './python.ts'
 
 export interface MotoServer {

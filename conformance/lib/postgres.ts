@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from './free-ports.ts'
+import { freePort } from '../../src/platform/http/testing.ts'
 
 export interface PostgresServer {
   /** Of a database that is empty at first. */

@@ -2,22 +2,14 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { freePort } from '../platform/http/testing.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-serve-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 const main = join(import.meta.dirname, '..', 'main.ts')
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 test('serve serving runs where there is no millrace.yaml, on a folder of models', async () => {
   mkdirSync(join(folder, 'models', 'pixels', '1'), { recursive: true })

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -14,6 +13,7 @@ import { pipelinesClient } from '../../sdk/pipelines.ts'
 import { trackingClient } from '../../sdk/tracking.ts'
 import type { MillraceEvent } from '../api/events.ts'
 import { findBreak } from '../platform/events/chain.ts'
+import { freePort } from '../platform/http/testing.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
@@ -144,16 +144,6 @@ async function millrace(...args: readonly string[]): Promise<void> {
 
 function git(...args: readonly string[]): string {
   return execFileSync('git', args, { cwd: project, encoding: 'utf8' }).trim()
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  assert.ok(typeof address === 'object' && address !== null)
-  return address.port
 }
 
 /** The process ids in a stage's notes, once there are `count` of them. */

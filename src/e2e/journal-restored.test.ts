@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -12,6 +11,7 @@ import { monitorClient } from '../../sdk/monitor.ts'
 import { servingClient } from '../../sdk/serving.ts'
 import type { OutboxPage } from '../api/events.ts'
 import { monitorService } from '../monitoring/index.ts'
+import { freePort } from '../platform/http/testing.ts'
 import { type RunningService, runService } from '../platform/service/index.ts'
 import { startForTest } from '../platform/service/testing.ts'
 import { servingService } from '../serving/index.ts'
@@ -93,11 +93,3 @@ test("serving's disk is restored from a backup, and later loses the end of a fil
     rmSync(folder, { recursive: true, force: true })
   }
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

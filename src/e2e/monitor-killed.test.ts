@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -16,6 +15,7 @@ import type { ScoredRecord } from '../api/serving.ts'
 import { DAY_MS } from '../domain/windows.ts'
 import { Peers } from '../monitoring/peers.ts'
 import { findBreak } from '../platform/events/chain.ts'
+import { freePort } from '../platform/http/testing.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const MODEL = 'flight-delay'
@@ -116,14 +116,4 @@ async function kill(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit')
   child.kill('SIGKILL')
   await gone
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
 }

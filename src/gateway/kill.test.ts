@@ -2,25 +2,17 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { EventPage } from '../api/events.ts'
+import { freePort } from '../platform/http/testing.ts'
 import { openEventLogDatabase, verifyLog } from './event-log/index.ts'
 import { configFor, inTemporaryFolder, startPeer, until } from './testing.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 const EVENTS = 300
 const KILLS = 3
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 test('a gateway killed again and again while events come in has each of them once, in order, and its log verifies', async (t) => {
   const tracking = await startPeer(t, 'tracking')

@@ -9,6 +9,7 @@ import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts
 import { makeFolder } from '../fs/index.ts'
 import { RotatingFile, type RotationOptions } from '../fs/rotating-file.ts'
 import { portHolder } from '../http/port-holder.ts'
+import { backoffMs, failuresAfter } from './backoff.ts'
 
 export interface SupervisedService {
   readonly name: string
@@ -226,7 +227,7 @@ class Supervised {
   }
 
   async #restart(livedMs: number): Promise<void> {
-    let attempt = livedMs > STABLE_AFTER_MS ? 0 : 1
+    let attempt = failuresAfter(livedMs, 0, STABLE_AFTER_MS)
     while (!this.#stopping) {
       this.#restarts++
       this.#set('restarting')
@@ -277,7 +278,7 @@ class Supervised {
 
   #backoff(attempt: number): number {
     const { firstBackoffMs = 100, longestBackoffMs = 10_000 } = this.#options
-    return Math.min(firstBackoffMs * 2 ** (attempt - 1), longestBackoffMs)
+    return backoffMs(attempt, { firstMs: firstBackoffMs, longestMs: longestBackoffMs })
   }
 
   #lastLines(): string {

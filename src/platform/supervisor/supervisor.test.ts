@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type Server, createServer } from 'node:http'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { freePort } from '../http/testing.ts'
 import { type ServiceStatus, type SupervisedService, Supervisor } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-supervisor-'))
@@ -20,15 +21,6 @@ console.log('hello from ' + name)
 createServer((_, response) => response.end(String(process.pid))).listen(Number(port), '127.0.0.1')
 `,
 )
-
-async function freePort(): Promise<number> {
-  const server: Server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (typeof address !== 'object' || address === null) throw new Error('no address')
-  return address.port
-}
 
 async function service(name: string, after: readonly string[] = []): Promise<SupervisedService> {
   const port = await freePort()

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { freePort } from '../../platform/http/testing.ts'
 import { setUpStories } from '../testing-stories.ts'
 import { ROW, ready, until } from '../testing.ts'
-import { freePort, grpcClient } from './testing.ts'
+import { grpcClient } from './testing.ts'
 
 const BY = { actor: 'ada', reason: 'release' }
 const INPUTS = (Object.entries(ROW) as [string, string | number][]).map(([name, value]) =>

@@ -1,6 +1,7 @@
 import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
+import { backoffMs, failuresAfter } from '../../platform/supervisor/backoff.ts'
 import type { ListenAddress } from '../../platform/service/index.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { JournalWriter } from '../journal/journal.ts'
@@ -36,8 +37,7 @@ const ANSWER_PATIENCE_MS = 5000
 /** Beyond the drain of a worker itself. */
 const STOP_PATIENCE_MS = 12_000
 const STABLE_AFTER_MS = 10_000
-const FIRST_BACKOFF_MS = 100
-const LONGEST_BACKOFF_MS = 10_000
+const BACKOFF = { firstMs: 100, longestMs: 10_000 }
 
 /** The worker processes: starts them, keeps them at the same versions, starts anew the one that dies, stops them all. */
 export class WorkerPool {
@@ -176,8 +176,8 @@ export class WorkerPool {
     // While the service starts, it says itself that it cannot.
     if (this.#stopping || !this.#started) return
     this.restarts++
-    const failures = Date.now() - worker.startedAt > STABLE_AFTER_MS ? 0 : attempt + 1
-    const pause = failures === 0 ? 0 : Math.min(FIRST_BACKOFF_MS * 2 ** (failures - 1), LONGEST_BACKOFF_MS)
+    const failures = failuresAfter(Date.now() - worker.startedAt, attempt, STABLE_AFTER_MS)
+    const pause = backoffMs(failures, BACKOFF)
     this.#options.log.error({ worker: worker.pid, how, pause }, 'a worker is gone and is started anew')
     const timer = setTimeout(() => {
       this.#timers.delete(timer)

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Transport, createTransport } from '../../../../sdk/http.ts'
 import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
 import type { Logger } from '../../../platform/log/index.ts'
+import { backoffMs, failuresAfter } from '../../../platform/supervisor/backoff.ts'
 
 export interface SideProcessOptions {
   /** For messages: `price version 3`. */
@@ -153,8 +154,8 @@ export class SideProcess {
   async #restart(): Promise<void> {
     const { firstPauseMs = FIRST_PAUSE_MS, log, name } = this.#options
     while (!this.#stop.signal.aborted) {
-      this.#deaths = Date.now() - this.#startedAt > STABLE_MS ? 0 : this.#deaths + 1
-      const pause = this.#deaths === 0 ? 0 : Math.min(firstPauseMs * 2 ** (this.#deaths - 1), LONGEST_PAUSE_MS)
+      this.#deaths = failuresAfter(Date.now() - this.#startedAt, this.#deaths, STABLE_MS)
+      const pause = backoffMs(this.#deaths, { firstMs: firstPauseMs, longestMs: LONGEST_PAUSE_MS })
       await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined)
       if (this.#stop.signal.aborted) return
       try {
