@@ -41,7 +41,7 @@ export async function registerRoutes(http: HttpServer, { router, rollouts, repos
   // Offsets are for ever only while nobody restores an older journal, which cannot happen under a process that runs.
   const epoch = hexId()
   http.addHook('preClose', async () => closing.abort())
-  http.get('/journal', { schema: { querystring: schema.journalQuery, tags: ['journal'], summary: 'Predictions as NDJSON, from an offset on' } }, async (request, reply) => {
+  http.get('/journal', { config: { traced: false }, schema: { querystring: schema.journalQuery, tags: ['journal'], summary: 'Predictions as NDJSON, from an offset on' } }, async (request, reply) => {
     const { after, limit, wait, acknowledge } = request.query
     if (acknowledge !== undefined) keeper.acknowledge(acknowledge)
     if (wait > 0) await journal.waitBeyond(after, wait * 1000, closing.signal)
@@ -56,7 +56,7 @@ export async function registerRoutes(http: HttpServer, { router, rollouts, repos
   })
 
   // MLflow's scoring server answers a line break to both.
-  for (const path of ['/ping', '/health']) http.get(path, { schema: { tags: ['health'] } }, (_request, reply) => reply.type('application/json').send('\n'))
+  for (const path of ['/ping', '/health']) http.get(path, { config: { traced: false }, schema: { tags: ['health'] } }, (_request, reply) => reply.type('application/json').send('\n'))
   http.get('/version', { schema: { tags: ['health'] } }, (_request, reply) => reply.type('text/plain').send(VERSION))
 }
 
@@ -66,8 +66,8 @@ const NOT_READY = 400
 function registerInferenceProtocol(http: HttpServer, router: Router, lifecycle: Lifecycle): void {
   const tags = ['inference']
   http.get('/v2', { schema: { tags } }, describeServer)
-  http.get('/v2/health/live', { schema: { tags } }, () => ({ live: true }))
-  http.get('/v2/health/ready', { schema: { tags } }, (_request, reply) => {
+  http.get('/v2/health/live', { config: { traced: false }, schema: { tags } }, () => ({ live: true }))
+  http.get('/v2/health/ready', { config: { traced: false }, schema: { tags } }, (_request, reply) => {
     const ready = isReady(router) && !lifecycle.leaving
     return reply.status(ready ? 200 : 503).send({ live: true, ready })
   })
@@ -117,6 +117,8 @@ async function registerPredictions(http: HttpServer, hotPath: RequestTaker): Pro
       scope.route({
         method: 'POST',
         url,
+        // The function that it goes to tells of it.
+        config: { traced: false },
         schema: { ...described, headers: schema.predictionHeaders, tags: ['predictions'] },
         handler: (request, reply) => {
           if (!hotPath(request.raw, reply.raw)) throw new MillraceError('NOT_FOUND', `${request.url}: serving has no such route`)

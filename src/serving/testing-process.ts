@@ -19,8 +19,8 @@ export interface ServingProcess {
 }
 
 /** Serving in a process of its own, for tests that kill it: it is this file that runs there, and what it prints is not shown. Resolves once it listens; `ready` waits for its models, too. */
-export async function startServingProcess(projectFolder: string, options: TestConfigOptions, { port = 0 } = {}): Promise<ServingProcess> {
-  const child = spawn(process.execPath, [SERVING_PROCESS, projectFolder, JSON.stringify(options), String(port)], { stdio: ['ignore', 'pipe', 'ignore'] })
+export async function startServingProcess(projectFolder: string, options: TestConfigOptions, { port = 0, environment = {} }: { readonly port?: number; readonly environment?: NodeJS.ProcessEnv } = {}): Promise<ServingProcess> {
+  const child = spawn(process.execPath, [SERVING_PROCESS, projectFolder, JSON.stringify(options), String(port)], { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, ...environment } })
   const workers: number[] = []
   const listening = Promise.withResolvers<number>()
   child.once('exit', (code, signal) => listening.reject(new Error(`serving ended before it listened: ${signal ?? code}`)))
@@ -46,8 +46,8 @@ export async function startServingProcess(projectFolder: string, options: TestCo
 }
 
 /** As `startServingProcess`, and every deployment answers. */
-export async function startReadyProcess(projectFolder: string, options: TestConfigOptions): Promise<ServingProcess> {
-  const serving = await startServingProcess(projectFolder, options)
+export async function startReadyProcess(projectFolder: string, options: TestConfigOptions, environment: NodeJS.ProcessEnv = {}): Promise<ServingProcess> {
+  const serving = await startServingProcess(projectFolder, options, { environment })
   await ready(serving.url)
   return serving
 }

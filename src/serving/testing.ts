@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { GetOnlineFeaturesRequest } from '../api/features.ts'
@@ -134,13 +134,16 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
 export interface Features extends Peer {
   /** Each call, as it came. */
   readonly calls: GetOnlineFeaturesRequest[]
+  /** With what headers. */
+  readonly headers: IncomingHttpHeaders[]
   answer: (request: GetOnlineFeaturesRequest) => unknown
 }
 
 /** The features service, answering every key with its wind: the length of the key. */
 export async function startFeatures(): Promise<Features> {
-  const peer = await startPeer((_request, url, body) => {
+  const peer = await startPeer((received, url, body) => {
     if (url.pathname !== '/get-online-features') return undefined
+    features.headers.push(received.headers)
     const request = JSON.parse(body) as GetOnlineFeaturesRequest
     features.calls.push(request)
     return features.answer(request)
@@ -148,6 +151,7 @@ export async function startFeatures(): Promise<Features> {
   const features: Features = {
     ...peer,
     calls: [],
+    headers: [],
     answer: ({ entities }) => {
       const keys = entities['origin'] ?? []
       const column = (values: readonly unknown[]) => ({ values, statuses: values.map(() => 'PRESENT'), event_timestamps: values.map(() => '') })

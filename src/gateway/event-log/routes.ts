@@ -17,7 +17,9 @@ const MAX_STREAMS = 200
 export function registerEventLogRoutes(http: HttpServer, { store, verify, stopping }: EventLogRoutes): void {
   let streams = 0
 
-  http.get('/events', { schema: { querystring: eventsQuery, tags: ['events'] } }, (request) => {
+  // Followers ask again as soon as they are answered.
+  const asked = { traced: false }
+  http.get('/events', { config: asked, schema: { querystring: eventsQuery, tags: ['events'] } }, (request) => {
     const { after, before, limit, wait, subject, type, types } = request.query
     const filter = filterOf(type === undefined ? types : `${types},${type}`, subject)
     if (after === undefined) return store.before(before, limit, filter)
@@ -29,7 +31,7 @@ export function registerEventLogRoutes(http: HttpServer, { store, verify, stoppi
 
   http.get('/events/verify', { schema: { tags: ['events'] } }, () => verify())
 
-  http.get('/events/stream', { schema: { querystring: streamQuery, tags: ['events'] } }, async (request, reply) => {
+  http.get('/events/stream', { config: asked, schema: { querystring: streamQuery, tags: ['events'] } }, async (request, reply) => {
     if (streams >= MAX_STREAMS) throw new MillraceError('UNAVAILABLE', `${MAX_STREAMS} event streams are open already`)
     const after = lastEventId(request.headers['last-event-id']) ?? request.query.after ?? (await store.head())
     const gone = new AbortController()

@@ -15,7 +15,8 @@ export async function registerOtlp(http: HttpServer, context: TrainingContext): 
     useMlflowErrors(scope)
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body))
-    scope.post('/v1/traces', { schema: { tags: ['mlflow'] } }, async (request, reply) => {
+    // Where this service sends its own spans here too, one for each sending would never end.
+    scope.post('/v1/traces', { config: { traced: false }, schema: { tags: ['mlflow'] } }, async (request, reply) => {
       const experimentId = header(request, EXPERIMENT_HEADER)
       if (experimentId === '') throw invalid(`Missing header ${EXPERIMENT_HEADER}`)
       const body: unknown = request.body
