@@ -16,9 +16,9 @@ export function modelTensors({ inputs }: TensorInterface, received: readonly Rec
     const input = inputs.find((candidate) => candidate.name === name)
     if (!input) throw badRequest(`${where}: the model takes ${inputs.map((one) => one.name).join(', ')}`)
     if (tensors.has(name)) throw badRequest(`${where} is given twice`)
-    const same = 'raw' in data && datatype === input.datatype
-    const values = 'raw' in data ? elementsOf(data.raw, datatype) : data.json
-    tensors.set(name, { datatype: input.datatype, shape: asColumn(input.shape, shape), data: same ? data.raw : convert(values, input.datatype, where) })
+    const inItsOwn = 'raw' in data && datatype === input.datatype
+    const converted = (): ReturnType<typeof convert> => convert('raw' in data ? elementsOf(data.raw, datatype) : data.json, input.datatype, where)
+    tensors.set(name, { datatype: input.datatype, shape: asColumn(input.shape, shape), data: inItsOwn ? data.raw : converted() })
   }
   return tensors
 }
