@@ -14,6 +14,7 @@ const OTHERS: readonly string[] = [
   'MILLRACE_BENCH_SECONDS',
   'MILLRACE_BENCH_POSTGRES',
   'MILLRACE_BENCH_ROUNDS',
+  'MILLRACE_BENCH_SWAPS',
 ]
 
 /** A line for each MILLRACE_ variable that nothing reads: a misspelt override would else be ignored in silence. */
