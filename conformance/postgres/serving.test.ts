@@ -1,4 +1,5 @@
 import { after, before, describe } from 'node:test'
+import { killStories } from '../../src/serving/rollout/kill-stories.ts'
 import { rolloutStories } from '../../src/serving/rollout/stories.ts'
 import { followingStories } from '../../src/serving/routing/stories.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
@@ -15,3 +16,4 @@ const storage = () => server?.createDatabase(`serving_${count++}`) ?? ''
 
 describe('following aliases', () => followingStories({ storage }))
 describe('rolling out', () => rolloutStories({ storage }))
+describe('killed while rolling out', () => killStories({ storage, kills: 15, workers: 1 }))
