@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { DiagLogLevel, SpanKind, diag } from '@opentelemetry/api'
+import { type Context, DiagLogLevel, SpanKind, diag } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace-base'
@@ -19,6 +19,7 @@ import {
   ATTR_URL_PATH,
   ATTR_URL_SCHEME,
 } from '@opentelemetry/semantic-conventions'
+import { errorMessage } from '../errors/index.ts'
 import type { Logger } from '../log/index.ts'
 import { WatchedExporter } from './export.ts'
 import type { Tracing, TracingOptions } from './port.ts'
@@ -29,7 +30,7 @@ import { sparingly } from './sparingly.ts'
 const LONGEST_ATTRIBUTE = 1024
 const TELL_EVERY_MS = 60_000
 /** A collector that takes nothing must not hold up a stop. */
-const STOP_PATIENCE_MS = 2000
+const STOP_PATIENCE_MS = 1000
 
 /** gRPC's statuses that tell of a failure of the server (opentelemetry.io: semantic conventions for gRPC). */
 const SERVER_FAILURES: ReadonlySet<number | string> = new Set(['UNKNOWN', 'DEADLINE_EXCEEDED', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS'])
@@ -48,37 +49,38 @@ export function openSdk(options: TracingOptions, processor?: SpanProcessor): Tra
     spanProcessors: [processor ?? new BatchSpanProcessor(new WatchedExporter(new OTLPTraceExporter(), log))],
   })
   const tracer = provider.getTracer('millrace', version)
+  const serve = (name: string, context: Context, outcome: Outcome): SdkSpan =>
+    new SdkSpan(tracer, tracer.startSpan(name, { kind: SpanKind.SERVER, startTime: momentOf(performance.now()) }, context), outcome)
   return {
     http: ({ method, route, url, headers, requestId }) => {
-      const span = tracer.startSpan(
-        route === undefined ? method : `${method} ${route}`,
-        {
-          kind: SpanKind.SERVER,
-          startTime: momentOf(performance.now()),
-          attributes: {
-            [ATTR_HTTP_REQUEST_METHOD]: method,
-            [ATTR_HTTP_ROUTE]: route,
-            [ATTR_URL_PATH]: pathOf(url),
-            [ATTR_URL_SCHEME]: 'http',
-            ...addressOf(headers.host),
-            'millrace.request.id': requestId,
-          },
-        },
-        contextOf((name) => {
-          const value = headers[name]
-          return typeof value === 'string' ? value : undefined
-        }),
-      )
-      return new SdkSpan(tracer, span, OVER_HTTP)
+      const context = contextOf((name) => {
+        const value = headers[name]
+        return typeof value === 'string' ? value : undefined
+      })
+      const span = serve(route === undefined ? method : `${method} ${route}`, context, OVER_HTTP)
+      // Made only for what is kept: no sampler of the environment asks for attributes.
+      if (span.recording) {
+        span.set({
+          [ATTR_HTTP_REQUEST_METHOD]: method,
+          [ATTR_HTTP_ROUTE]: route,
+          [ATTR_URL_PATH]: pathOf(url),
+          [ATTR_URL_SCHEME]: 'http',
+          ...addressOf(headers.host),
+          'millrace.request.id': requestId,
+        })
+      }
+      return span
     },
     rpc: ({ method, header, requestId }) => {
-      const attributes = { [ATTR_RPC_SYSTEM_NAME]: 'grpc', [ATTR_RPC_METHOD]: method, 'millrace.request.id': requestId }
-      return new SdkSpan(tracer, tracer.startSpan(method, { kind: SpanKind.SERVER, startTime: momentOf(performance.now()), attributes }, contextOf(header)), OVER_RPC)
+      const span = serve(method, contextOf(header), OVER_RPC)
+      if (span.recording) span.set({ [ATTR_RPC_SYSTEM_NAME]: 'grpc', [ATTR_RPC_METHOD]: method, 'millrace.request.id': requestId })
+      return span
     },
     stop: async () => {
       let timer: NodeJS.Timeout | undefined
       const impatient = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_PATIENCE_MS)))
-      await Promise.race([provider.shutdown(), impatient])
+      const sent = provider.shutdown().catch((error: unknown) => log.warn({ reason: errorMessage(error) }, 'the last traces were not sent'))
+      await Promise.race([sent, impatient])
       clearTimeout(timer)
     },
   }

@@ -66,7 +66,7 @@ export class SdkSpan implements RequestSpan {
   }
 
   set(attributes: Attributes): void {
-    if (this.recording) this.#span.setAttributes({ ...attributes })
+    if (this.recording) this.#span.setAttributes(attributes)
   }
 
   child(name: string): Span {
@@ -83,7 +83,7 @@ export class SdkSpan implements RequestSpan {
 
   record(name: string, from: number, to: number, attributes: Attributes, failure?: ErrorCode): void {
     if (!this.recording) return
-    const span = this.#tracer.startSpan(name, { startTime: momentOf(from), attributes: { ...attributes } }, this.#own())
+    const span = this.#tracer.startSpan(name, { startTime: momentOf(from) }, this.#own()).setAttributes(attributes)
     if (failure !== undefined) say(span, failure, to)
     span.end(momentOf(to))
   }

@@ -22,7 +22,7 @@ uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(s
 `
 
 /** What the process need not know: where our own state is, and with which passwords. */
-const PRIVATE = /^(MILLRACE_|AWS_|PG|DATABASE_URL)/
+const PRIVATE = /^(MILLRACE_|AWS_|PG|DATABASE_URL|OTEL_)/
 
 export function pythonEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(environment).filter(([name]) => !PRIVATE.test(name))
