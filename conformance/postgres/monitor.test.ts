@@ -1,7 +1,8 @@
 import { after, before } from 'node:test'
+import { comparisonContract } from '../../src/monitoring/comparison/contract.ts'
 import { joinContract } from '../../src/monitoring/inference/contract.ts'
 import { monitorStories } from '../../src/monitoring/stories.ts'
-import type { MonitorSchema } from '../../src/monitoring/tables.ts'
+import { type MonitorSchema, migrations } from '../../src/monitoring/tables.ts'
 import { openDatabase } from '../../src/platform/db/index.ts'
 import { type PostgresServer, startPostgres } from '../lib/postgres.ts'
 
@@ -14,4 +15,5 @@ before(async () => {
 after(() => server?.stop())
 
 joinContract('postgresql', (migrations) => openDatabase<MonitorSchema>({ url: server?.url ?? '', schema: `join_${count++}`, migrations }))
+comparisonContract(() => openDatabase<MonitorSchema>({ url: server?.url ?? '', schema: `comparison_${count++}`, migrations }), 10)
 monitorStories(() => server?.createDatabase(`monitor_${count++}`) ?? '')
