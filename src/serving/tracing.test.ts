@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type Server, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { pino } from 'pino'
@@ -239,6 +241,18 @@ test('where nothing is traced, the features service and the log get the context 
   await post(url, '/invocations', { dataframe_records: [RAW] }, TRACE)
   features.answer = usual
   assert.match(lines.find((line) => line.includes('online features')) ?? '', new RegExp(`"trace_id":"${TRACE_ID}"`))
+})
+
+/** prom-client loads the API, which does nothing by itself. */
+const SDK = /@opentelemetry\/(?!api\/)/
+
+test('where nobody asks for traces, nothing of the SDK of OpenTelemetry is loaded', async () => {
+  const program = `
+    import { createRequire } from 'node:module'
+    for (const file of ['index.ts', 'grpc/index.ts', 'workers/worker.ts', '../platform/service/index.ts']) await import(${JSON.stringify(`${import.meta.dirname}/`)} + file)
+    console.log(Object.keys(createRequire('/').cache).filter((file) => ${String(SDK)}.test(file)))`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program])
+  assert.equal(stdout, '[]\n')
 })
 
 describe('a collector', () => {

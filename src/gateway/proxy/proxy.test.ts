@@ -71,8 +71,12 @@ test('where it is traced, a request that is passed on has a span, and another fo
   assert.deepEqual([server?.name, server?.kind, server?.attributes['url.path']], ['GET /api/monitor/*', SpanKind.SERVER, '/api/monitor/reports'])
   assert.deepEqual([call?.kind, call?.parentSpanContext?.spanId, call?.attributes['server.port']], [SpanKind.CLIENT, server?.spanContext().spanId, monitor.port])
   assert.deepEqual(passed, { traceparent: `00-0af7651916cd43dd8448eb211c80319c-${call?.spanContext().spanId}-01`, tracestate: 'vendor=1' })
+  assert.equal((await gateway.get('/api/serving/nothing')).status, 502)
+  const [failed, unanswered] = spans().slice(2)
+  assert.deepEqual([failed?.attributes['http.response.status_code'], failed?.attributes['error.type']], [502, 'UPSTREAM_FAILED'])
+  assert.deepEqual([unanswered?.attributes['http.response.status_code'], unanswered?.attributes['error.type']], [undefined, 'UPSTREAM_FAILED'])
   const wrong: unknown = await (await gateway.get('/api/monitor/reports', { traceparent: 'x', tracestate: 'vendor=1' })).json()
-  assert.deepEqual(wrong, { traceparent: `00-${spans()[3]?.spanContext().traceId}-${spans()[3]?.spanContext().spanId}-01` })
+  assert.deepEqual(wrong, { traceparent: `00-${spans()[5]?.spanContext().traceId}-${spans()[5]?.spanContext().spanId}-01` })
 })
 
 test('a service that is down is named', async (t) => {

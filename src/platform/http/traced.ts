@@ -62,7 +62,8 @@ export function traceOnward<H extends IncomingHttpHeaders>(request: { readonly m
 
 function answered(request: object, status: number | undefined, code: ErrorCode | undefined): void {
   const traced = ONGOING.get(request)
-  traced?.onward?.answered(status, code)
+  // An error of our own, once the request was on its way, says that the other service gave no answer.
+  traced?.onward?.answered(traced.error ? undefined : status, code)
   traced?.span.answered(status, code)
 }
 
