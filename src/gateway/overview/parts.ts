@@ -9,6 +9,7 @@ import type { Part } from '../../api/overview.ts'
 import type { Execution } from '../../api/pipelines.ts'
 import type { DeploymentState } from '../../api/serving.ts'
 import { SERVICE_NAMES, type ServiceName } from '../../platform/config/index.ts'
+import type { TraceHeaders } from '../../platform/tracing/index.ts'
 
 /** What the other services say of one model at one moment, each answer or its error. */
 export interface Parts {
@@ -39,8 +40,8 @@ export class PartsOfModel {
     this.#model = model
   }
 
-  async ask(): Promise<Parts> {
-    const transport = (service: ServiceName) => createTransport(this.#url(service), { timeoutMs: PATIENCE_MS })
+  async ask(trace?: TraceHeaders): Promise<Parts> {
+    const transport = (service: ServiceName) => createTransport(this.#url(service), { timeoutMs: PATIENCE_MS, headers: { ...trace } })
     const monitor = monitorClient(transport('monitor'))
     const ofModel = <T>(name: string, ask: (model: string) => Promise<T>): Promise<Part<T>> =>
       this.#model === null ? Promise.resolve({ error: 'millrace.yaml names no model yet' }) : this.#part(name, 'monitor', ask(this.#model))

@@ -1,6 +1,6 @@
 import Type from 'typebox'
 import { MillraceError } from '../../platform/errors/index.ts'
-import type { HttpServer } from '../../platform/http/index.ts'
+import { type HttpServer, traceOf } from '../../platform/http/index.ts'
 import type { OverviewService } from './service.ts'
 
 const overviewQuery = Type.Object({ model: Type.Optional(Type.String({ description: 'Absent: the first model of millrace.yaml' })) })
@@ -13,6 +13,6 @@ export function registerOverview(http: HttpServer, overview: OverviewService): v
       throw new MillraceError('NOT_FOUND', `model: found ${JSON.stringify(model)}, expected one that millrace.yaml names: ${models.join(', ') || 'none'}`)
     }
     reply.header('cache-control', 'no-store')
-    return overview.overview(model)
+    return overview.overview(model, traceOf(request))
   })
 }

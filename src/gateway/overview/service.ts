@@ -3,6 +3,7 @@ import type { Overview } from '../../api/overview.ts'
 import type { ProjectConfig } from '../../domain/config.ts'
 import type { Clock } from '../../platform/clock/index.ts'
 import type { ServiceName } from '../../platform/config/index.ts'
+import type { TraceHeaders } from '../../platform/tracing/index.ts'
 import type { EventStore } from '../event-log/index.ts'
 import { HISTORY_TYPES, isOf, modelHistory } from './history.ts'
 import { PartsOfModel } from './parts.ts'
@@ -41,19 +42,19 @@ export class OverviewService {
     return [...new Set([...deployments, ...monitors, ...retraining].map(({ model }) => model))]
   }
 
-  /** As of half a second ago at most. */
-  overview(model: string | null): Promise<Overview> {
+  /** As of half a second ago at most. `trace` is carried by what is asked for it. */
+  overview(model: string | null, trace?: TraceHeaders): Promise<Overview> {
     const kept = this.#kept.get(model)
     if (kept !== undefined && Date.now() - kept.at < KEPT_MS) return kept.answer
-    const answer = this.#compose(model)
+    const answer = this.#compose(model, trace)
     this.#kept.set(model, { at: Date.now(), answer })
     return answer
   }
 
-  async #compose(model: string | null): Promise<Overview> {
+  async #compose(model: string | null, trace: TraceHeaders | undefined): Promise<Overview> {
     const { config, clock, store } = this.#options
     const [parts, log, position, history, recent] = await Promise.all([
-      this.#partsOf(model).ask(),
+      this.#partsOf(model).ask(trace),
       summarise(store),
       store.head(),
       store.before(undefined, HISTORY_EVENTS, { types: HISTORY_TYPES }),

@@ -60,6 +60,22 @@ test('a trace context goes on as it came where nothing is traced', async (t) => 
   assert.deepEqual(await (await gateway.get('/api/monitor/reports', TRACE)).json(), TRACE)
 })
 
+test('and so it does to the services that the overview asks', async (t) => {
+  const asked: unknown[] = []
+  const serving = await startPeer(t, 'serving', (http) => {
+    http.get('/deployments', (request) => {
+      asked.push(carried(request.headers))
+      return []
+    })
+  })
+  const { tracing, spans } = memoryTracing('millrace-gateway')
+  const plain = await startGateway(t, configFor({ serving: serving.url }))
+  await (await plain.get('/api/overview', TRACE)).json()
+  const traced = await startGateway(t, configFor({ serving: serving.url }), undefined, tracing)
+  await (await traced.get('/api/overview', TRACE)).json()
+  assert.deepEqual(asked, [TRACE, { ...TRACE, traceparent: `00-0af7651916cd43dd8448eb211c80319c-${spans()[0]?.spanContext().spanId}-01` }])
+})
+
 test('where it is traced, a request that is passed on has a span, and another for the service that it is passed on to', async (t) => {
   const { tracing, spans } = memoryTracing('millrace-gateway')
   const monitor = await startPeer(t, 'monitor', (http) => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type ErrorCode, MillraceError, toMillraceError } from '../errors/index.ts'
-import type { RequestSpan, Tracing } from '../tracing/index.ts'
+import { type RequestSpan, type TraceHeaders, type Tracing, incomingTrace } from '../tracing/index.ts'
 import type { HttpServer } from './server.ts'
 
 declare module 'fastify' {
@@ -58,6 +58,16 @@ export function traceOnward<H extends IncomingHttpHeaders>(request: { readonly m
   // A state belongs to a parent, and is left out where that was wrong.
   const { tracestate: _, ...others } = headers
   return { ...others, ...traced.onward.headers }
+}
+
+/** What calls carry that are made to answer a request: the context of its span, or the one that it came with. */
+export function traceOf(request: { readonly headers: IncomingHttpHeaders; readonly raw: object }): TraceHeaders | undefined {
+  const traced = ONGOING.get(request.raw)
+  if (traced) return traced.span.headers
+  return incomingTrace((name) => {
+    const value = request.headers[name]
+    return typeof value === 'string' ? value : undefined
+  })
 }
 
 function answered(request: object, status: number | undefined, code: ErrorCode | undefined): void {
