@@ -46,7 +46,7 @@ const deployment = closed({
     timeout: duration('30s', 'A request is answered 504 after so long, or sooner where its caller says so'),
     quota: Type.Optional(
       closed({
-        requests: Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'Requests of one caller within `per`; beyond that 429. Counted by each process for itself' }),
+        requests: Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'Requests of one caller within `per`; beyond that 429. Counted by each instance for itself, its workers together' }),
         per: Type.String({ pattern: '^[1-9]\\d*(s|m|h)$', form: 'seconds, minutes or hours, as `1m`', default: '1m', description: 'Over which a quota is given back' }),
         caller: Type.String({
           pattern: '^[a-zA-Z0-9-]+$',
