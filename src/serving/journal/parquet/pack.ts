@@ -4,16 +4,15 @@ import { DuckDb, literal } from '../../../platform/duckdb/index.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { insideRoot, makeFolder, syncFolder, writeFileDurable } from '../../../platform/fs/index.ts'
 import { countLines } from '../recover.ts'
-import { recordColumns } from './columns.ts'
+import { selectRecords } from './columns.ts'
 import { splitByDay } from './split.ts'
 import { type PackedSegment, noteOf, parquetFolder } from './packed.ts'
 
 /** What DuckDB may take; it spills the rest. */
 const LIMITS = { memory: '96MB', threads: 1 }
-/** Rows that are held before they are written: all of a group would not fit. */
-const ROW_GROUP = 10_240
-/** Bytes; DuckDB keeps some buffers of twice the longest line. */
-const SMALLEST_BUFFER = 1024 * 1024
+/** Rows and bytes that are held before they are written: all of a group would not fit. */
+const ROW_GROUP = 2048
+const ROW_GROUP_BYTES = 4 * 1024 * 1024
 const TEMPORARY = /^packing-/
 
 /**
@@ -36,15 +35,15 @@ export async function packSegment(journal: string, start: number): Promise<Packe
     await duckdb.run('set preserve_insertion_order = false')
     const groups = await splitByDay(segment, temporary)
     const parts: PackedSegment['parts'] = []
-    for (const [i, { model, day, file, rows, longest }] of groups.entries()) {
+    for (const [i, { model, day, files, rows, bytes, longest }] of groups.entries()) {
       const written = join(temporary, `${i}.parquet`)
-      const source = `read_ndjson_objects(${literal(file)}, maximum_object_size = ${Math.max(SMALLEST_BUFFER, longest)})`
-      await duckdb.run(`copy (select ${recordColumns('json')} from ${source}) to ${literal(written)} (format parquet, compression zstd, row_group_size ${ROW_GROUP})`)
+      const rowGroup = Math.max(1, Math.min(ROW_GROUP, Math.floor((ROW_GROUP_BYTES * rows) / bytes)))
+      await duckdb.run(`copy (${selectRecords(files, longest)}) to ${literal(written)} (format parquet, compression zstd, row_group_size ${rowGroup})`)
       const [found] = await duckdb.rows(`select count(*)::INTEGER as "rows" from read_parquet(${literal(written)})`)
       if (found?.['rows'] !== rows) throw new MillraceError('DATA_UNREADABLE', `${segment}: of ${rows} lines of ${day} ${String(found?.['rows'])} could be packed; it is left as it is`)
       const path = `model=${encodeURIComponent(model)}/date=${day}/part-${name}.parquet`
       publish(written, insideRoot(folder, path))
-      rmSync(file)
+      for (const file of files) rmSync(file)
       parts.push({ path, rows, bytes: statSync(join(folder, path)).size })
     }
     const packed = parts.reduce((sum, part) => sum + part.rows, 0)
