@@ -37,7 +37,7 @@ async function predict(model: RowPredictor, records: readonly JournalRecord[]): 
 function jobOf({ inputs: { builder } }: RowPredictor, records: readonly JournalRecord[]): Job {
   const rows = records.length
   const numeric = new Float64Array(rows * builder.numeric.length)
-  const categorical = new Array<string>(rows * builder.categorical.length).fill('')
+  const categorical = Array.from({ length: rows * builder.categorical.length }, () => '')
   for (const [row, { inputs = {}, features = {} }] of records.entries()) {
     const [at, textAt] = [row * builder.numeric.length, row * builder.categorical.length]
     builder.build(inputs, undefined, numeric, at, categorical, textAt)
