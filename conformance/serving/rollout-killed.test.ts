@@ -2,7 +2,5 @@ import { describe } from 'node:test'
 import { killStories } from '../../src/serving/rollout/kill-stories.ts'
 
 /** What a unit test does three times, as often as it takes to meet most moments. */
-const storage = () => 'sqlite'
-
-describe('serving in one process', () => killStories({ storage, kills: 30, workers: 1 }))
-describe('serving with workers', () => killStories({ storage, kills: 12, workers: 2 }))
+describe('serving in one process', () => killStories({ kills: 30, workers: 1 }))
+describe('serving with workers', () => killStories({ kills: 12, workers: 2 }))

@@ -1,4 +1,4 @@
 import { rolloutStories } from '../../src/serving/rollout/stories.ts'
 import { startServingProcess } from '../../src/serving/testing-process.ts'
 
-rolloutStories({ storage: () => 'sqlite', start: (projectFolder, options) => startServingProcess(projectFolder, { ...options, workers: 2 }) })
+rolloutStories({ start: (projectFolder, options) => startServingProcess(projectFolder, { ...options, workers: 2 }) })

@@ -1,33 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { createTransport } from '../../sdk/http.ts'
 import { servingClient } from '../../sdk/serving.ts'
 import { type ServingProcess, startReadyProcess } from './testing-process.ts'
-import { FIXTURES, ROW, type Registry, startRegistry } from './testing.ts'
+import { setUpStories } from './testing-stories.ts'
+import { ROW, rowsById } from './testing.ts'
 
-let folder: string
-let registry: Registry
 let serving: ServingProcess | undefined
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'serving-'))
-  registry = await startRegistry(join(folder, 'registry'))
-  registry.add('1', join(FIXTURES, 'one'))
-  registry.move('champion', '1')
-})
-afterEach(async () => {
-  serving?.child.kill('SIGKILL')
-  await registry.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+const story = setUpStories({ start: async (folder, options) => (serving = await startReadyProcess(folder, options)) }, { versions: { 1: 'one' }, aliases: { champion: '1' } })
 
 /** Starts serving, and resolves with its address once it is ready. */
 async function start(): Promise<string> {
-  serving = await startReadyProcess(join(folder, 'project'), { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' })
-  return serving.url
+  await story.start('deployments: [{model: delay}]')
+  return story.url
 }
 
 /** Sends requests at several connections until one gets no answer; returns the ids that were answered. */
@@ -51,16 +36,6 @@ async function load(url: string): Promise<Set<string>> {
   return answered
 }
 
-async function journaled(url: string): Promise<Map<string, number>> {
-  const rows = new Map<string, number>()
-  for (let offset = 0; ; ) {
-    const page = await servingClient(createTransport(url)).readJournal(offset, { limitBytes: 100_000 })
-    if (page.records.length === 0) return rows
-    for (const { id } of page.records) rows.set(id, (rows.get(id) ?? 0) + 1)
-    offset = page.offset
-  }
-}
-
 describe('a serving process', () => {
   test('killed with -9 under load has every answered prediction in its journal when it comes back', async () => {
     const loading = load(await start())
@@ -69,7 +44,7 @@ describe('a serving process', () => {
     const answered = await loading
     assert.ok(answered.size > 0)
     const url = await start()
-    const rows = await journaled(url)
+    const rows = rowsById(await story.journal())
     for (const id of answered) assert.equal(rows.get(id), 2, id)
     const [deployment] = await servingClient(createTransport(url)).deployments()
     assert.equal(deployment?.predictions, 2 * rows.size)
@@ -80,7 +55,8 @@ describe('a serving process', () => {
     await new Promise((resolve) => setTimeout(resolve, 200))
     assert.equal(await serving?.stop(), 0)
     const answered = await loading
-    const rows = await journaled(await start())
+    await start()
+    const rows = rowsById(await story.journal())
     for (const id of answered) assert.equal(rows.get(id), 2, id)
     assert.equal(rows.size, answered.size, 'nothing was journaled that was not answered')
   })

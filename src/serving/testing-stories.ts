@@ -6,9 +6,10 @@ import { controlClient } from '../../sdk/control.ts'
 import { createTransport } from '../../sdk/http.ts'
 import { servingClient } from '../../sdk/serving.ts'
 import type { MillraceEvent, OutboxPage } from '../api/events.ts'
+import type { JournalRecord } from '../api/serving.ts'
 import { startForTest } from '../platform/service/testing.ts'
 import { servingService } from './index.ts'
-import { FIXTURES, type Registry, type TestConfigOptions, startRegistry, testConfig } from './testing.ts'
+import { FIXTURES, type Registry, type TestConfigOptions, startRegistry, testConfig, wholeJournal } from './testing.ts'
 
 /** A serving that a story is about. */
 export interface Serving {
@@ -19,8 +20,8 @@ export interface Serving {
 export type StartServing = (projectFolder: string, options: TestConfigOptions) => Promise<Serving>
 
 export interface StoryOptions {
-  /** `storage.database` of a configuration: one that is empty. */
-  readonly storage: () => string | Promise<string>
+  /** `storage.database` of a configuration: one that is empty. SQLite where it is not said. */
+  readonly storage?: () => string | Promise<string>
   readonly start?: StartServing
 }
 
@@ -37,12 +38,14 @@ export interface Story {
   readonly setClock: (time: string) => Promise<void>
   readonly events: () => Promise<readonly MillraceEvent[]>
   readonly metrics: () => Promise<string>
+  /** All of it. */
+  readonly journal: () => Promise<readonly JournalRecord[]>
 }
 
 const inThisProcess: StartServing = (projectFolder, options) => startForTest(servingService, testConfig(options), { projectFolder })
 
 /** Before each story, a registry with these versions, made of fixtures, and these aliases, and an empty database; after it, nothing. */
-export function setUpStories({ storage, start = inThisProcess }: StoryOptions, { versions, aliases }: Readonly<Record<'versions' | 'aliases', Readonly<Record<string, string>>>>): Story {
+export function setUpStories({ storage = () => 'sqlite', start = inThisProcess }: StoryOptions, { versions, aliases }: Readonly<Record<'versions' | 'aliases', Readonly<Record<string, string>>>>): Story {
   let folder = ''
   let registry: Registry | undefined
   let serving: Serving | undefined
@@ -84,6 +87,7 @@ export function setUpStories({ storage, start = inThisProcess }: StoryOptions, {
     caughtUp: async () => (await control().watermark()).caught_up,
     setClock: async (time) => void (await control().setClock(new Date(time))),
     events: async () => ((await (await fetch(`${url()}/-/outbox`)).json()) as OutboxPage).events,
+    journal: () => wholeJournal(url()),
     metrics: async () => (await fetch(`${url()}/metrics`)).text(),
   }
 }

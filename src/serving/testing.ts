@@ -2,8 +2,11 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statS
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createTransport } from '../../sdk/http.ts'
+import { servingClient } from '../../sdk/serving.ts'
 import type { GetOnlineFeaturesRequest } from '../api/features.ts'
 import type { EventPage, LoggedEvent } from '../api/events.ts'
+import type { JournalRecord } from '../api/serving.ts'
 import { type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
 import { parseConfig } from '../platform/config/index.ts'
 
@@ -168,6 +171,25 @@ export async function until(condition: () => Promise<boolean> | boolean): Promis
 /** Resolves when every deployment of the service answers. */
 export async function ready(url: string): Promise<void> {
   await until(async () => (await fetch(`${url}/v2/health/ready`)).status === 200)
+}
+
+/** All records of a serving's journal. */
+export async function wholeJournal(url: string): Promise<readonly JournalRecord[]> {
+  const client = servingClient(createTransport(url))
+  const records: JournalRecord[] = []
+  for (let offset = 0; ; ) {
+    const page = await client.readJournal(offset, { limitBytes: 1_000_000 })
+    if (page.records.length === 0) return records
+    records.push(...page.records)
+    offset = page.offset
+  }
+}
+
+/** How many rows of each request there are. */
+export function rowsById(records: readonly JournalRecord[]): ReadonlyMap<string, number> {
+  const rows = new Map<string, number>()
+  for (const { id } of records) rows.set(id, (rows.get(id) ?? 0) + 1)
+  return rows
 }
 
 export interface TestConfigOptions {

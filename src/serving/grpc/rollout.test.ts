@@ -19,7 +19,7 @@ interface Answered {
 }
 
 describe('a rollout over gRPC', () => {
-  const story = setUpStories({ storage: () => 'sqlite' }, { versions: { 1: 'one', 2: 'two', 4: 'plain' }, aliases: { champion: '1', challenger: '2' } })
+  const story = setUpStories({}, { versions: { 1: 'one', 2: 'two', 4: 'plain' }, aliases: { champion: '1', challenger: '2' } })
 
   /** Starts with a rollout under way, and runs `told` with a way to ask. */
   async function under(rollout: string, told: (ask: (id: string, metadata?: Readonly<Record<string, string>>) => Promise<Answered>) => Promise<void>): Promise<void> {

@@ -4,12 +4,10 @@ import { Agent, request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { createTransport } from '../../../sdk/http.ts'
-import { servingClient } from '../../../sdk/serving.ts'
 import { freePort } from '../../platform/http/testing.ts'
 import { grpcClient } from '../grpc/testing.ts'
 import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
-import { FIXTURES, type TestConfigOptions } from '../testing.ts'
+import { FIXTURES, type TestConfigOptions, wholeJournal } from '../testing.ts'
 
 interface Outcome {
   readonly id: string
@@ -48,15 +46,7 @@ describe('a serving process that is told to stop', () => {
     })
   }
 
-  async function journaled(url: string): Promise<Set<string>> {
-    const ids = new Set<string>()
-    for (let offset = 0; ; ) {
-      const page = await servingClient(createTransport(url)).readJournal(offset)
-      if (page.records.length === 0) return ids
-      for (const { id } of page.records) ids.add(id)
-      offset = page.offset
-    }
-  }
+  const journaled = async (url: string) => new Set((await wholeJournal(url)).map(({ id }) => id))
 
   test('answers every request that got a connection, over connections that are used again and again, and asks for these to be closed', async () => {
     const url = await start()

@@ -6,7 +6,6 @@ import { registryClient } from '../../../sdk/registry.ts'
 import { servingClient } from '../../../sdk/serving.ts'
 import type { MillraceEvent, OutboxPage } from '../../api/events.ts'
 import type { RolloutAction, RolloutState } from '../../api/rollouts.ts'
-import type { JournalRecord } from '../../api/serving.ts'
 import { type ServingProcess, startServingProcess } from '../testing-process.ts'
 import { type StoryOptions, setUpStories } from '../testing-stories.ts'
 import { ROW, until } from '../testing.ts'
@@ -33,7 +32,7 @@ const YAML = 'deployments: [{model: delay, rollout: {steps: [{weight: 30, pause:
 export function killStories({ storage, kills, workers }: KillOptions): void {
   let serving: ServingProcess | undefined
   const story = setUpStories(
-    { storage, start: async (folder, options) => (serving = await startServingProcess(folder, { ...options, workers })) },
+    { ...(storage && { storage }), start: async (folder, options) => (serving = await startServingProcess(folder, { ...options, workers })) },
     { versions: { 1: 'one', 2: 'two', 4: 'plain' }, aliases: { champion: '1', challenger: '2' } },
   )
 
@@ -104,7 +103,7 @@ export function killStories({ storage, kills, workers }: KillOptions): void {
     await act('abort')
     await until(async () => !LIVE.has((await client().rollout('delay'))?.phase ?? ''))
 
-    const records = await journal(client())
+    const records = Map.groupBy((await story.journal()).filter(({ role }) => role === 'champion'), ({ id }) => id)
     for (const [id, { sent, version, arm }] of answered) {
       const [record, ...more] = records.get(id) ?? []
       assert.ok(record, `${id} was answered and is not in the journal`)
@@ -123,17 +122,6 @@ export function killStories({ storage, kills, workers }: KillOptions): void {
     assert.equal(deployment?.version, (await registry.getByAlias('delay', 'champion'))?.version, 'what answers is what the alias says')
     assert.notEqual(deployment?.version, '4', 'one that fails is never promoted')
   })
-}
-
-/** By request id, of what was returned. */
-async function journal(client: ReturnType<typeof servingClient>): Promise<Map<string, JournalRecord[]>> {
-  const found = new Map<string, JournalRecord[]>()
-  for (let offset = 0; ; ) {
-    const page = await client.readJournal(offset)
-    if (page.records.length === 0) return found
-    for (const record of page.records) if (record.role === 'champion') found.set(record.id, [...(found.get(record.id) ?? []), record])
-    offset = page.offset
-  }
 }
 
 async function events(url: string): Promise<readonly MillraceEvent[]> {

@@ -1,3 +1,3 @@
 import { killStories } from './kill-stories.ts'
 
-killStories({ storage: () => 'sqlite', kills: 3, workers: 1 })
+killStories({ kills: 2, workers: 1 })

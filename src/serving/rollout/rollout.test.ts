@@ -1,3 +1,3 @@
 import { rolloutStories } from './stories.ts'
 
-rolloutStories({ storage: () => 'sqlite' })
+rolloutStories({})

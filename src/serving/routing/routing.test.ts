@@ -1,3 +1,3 @@
 import { followingStories } from './stories.ts'
 
-followingStories({ storage: () => 'sqlite' })
+followingStories({})

@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createTransport } from '../../../sdk/http.ts'
 import { servingClient } from '../../../sdk/serving.ts'
-import type { JournalRecord } from '../../api/serving.ts'
 import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
-import { FIXTURES, ROW, type Registry, startRegistry, until } from '../testing.ts'
+import { FIXTURES, ROW, type Registry, startRegistry, until, wholeJournal } from '../testing.ts'
 
 const BY = { actor: 'ada', reason: 'release' }
 const QUOTA = 60
@@ -55,15 +54,6 @@ describe('workers together', () => {
     assert.ok(found)
     return found
   }
-  async function journaled(): Promise<readonly JournalRecord[]> {
-    const records: JournalRecord[] = []
-    for (let offset = 0; ; ) {
-      const page = await client().readJournal(offset)
-      if (page.records.length === 0) return records
-      records.push(...page.records)
-      offset = page.offset
-    }
-  }
 
   test('divide requests alike, and what they count is judged as of one', async () => {
     await client().moveRollout('delay', 'start', BY)
@@ -73,7 +63,7 @@ describe('workers together', () => {
     assert.equal(exposed.champion + exposed.candidate, 200)
     assert.deepEqual((await state()).exposed, exposed)
     await until(async () => (await state()).arms.candidate.requests === exposed.candidate && (await state()).arms.champion.requests === exposed.champion)
-    const records = (await journaled()).filter(({ id }) => id.startsWith('first'))
+    const records = (await wholeJournal(serving.url)).filter(({ id }) => id.startsWith('first'))
     assert.equal(records.length, 200)
     for (const { version, exposure } of records) assert.deepEqual([exposure?.arm, exposure?.by], [version === '2' ? 'candidate' : 'champion', 'weight'])
   })

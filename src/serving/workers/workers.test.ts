@@ -1,40 +1,24 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, test } from 'node:test'
-import { createTransport } from '../../../sdk/http.ts'
-import { servingClient } from '../../../sdk/serving.ts'
+import { beforeEach, describe, test } from 'node:test'
 import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
-import { FIXTURES, ROW, type Registry, startRegistry, until } from '../testing.ts'
+import { setUpStories } from '../testing-stories.ts'
+import { ROW, rowsById, until } from '../testing.ts'
 
 const BODY = JSON.stringify({ dataframe_records: [ROW, ROW] })
 const CONNECTIONS = 8
 
-let folder: string
-let registry: Registry
 let serving: ServingProcess
-let url: string
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'workers-'))
-  registry = await startRegistry(join(folder, 'registry'))
-  registry.add('1', join(FIXTURES, 'one'))
-  registry.add('2', join(FIXTURES, 'two'))
-  registry.move('champion', '1')
-  await start(2)
+let workers = 2
+const story = setUpStories(
+  { start: async (folder, options) => (serving = await startReadyProcess(folder, { ...options, workers })) },
+  { versions: { 1: 'one', 2: 'two' }, aliases: { champion: '1' } },
+)
+const start = () => story.start('deployments: [{model: delay}]')
+beforeEach(() => {
+  workers = 2
+  return start()
 })
-afterEach(async () => {
-  serving.child.kill('SIGKILL')
-  await registry.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function start(count: number): Promise<void> {
-  serving = await startReadyProcess(join(folder, 'project'), { tracking: registry.url, gateway: registry.url, workers: count, yaml: 'deployments: [{model: delay}]' })
-  url = serving.url
-}
 
 interface Load {
   /** Version that answered, by request id. */
@@ -68,7 +52,7 @@ function load({ keepAlive = true } = {}): Load & { readonly done: Promise<unknow
 
 function post(agent: Agent, id: string): Promise<{ readonly status: number; readonly version: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request(`${url}/invocations`, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY), 'x-request-id': id } }, (answer) => {
+    const sent = request(`${story.url}/invocations`, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY), 'x-request-id': id } }, (answer) => {
       answer.resume()
       answer.on('error', reject)
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, version: String(answer.headers['x-millrace-model-version']) }))
@@ -80,18 +64,10 @@ function post(agent: Agent, id: string): Promise<{ readonly status: number; read
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-async function journaled(): Promise<Map<string, number>> {
-  const rows = new Map<string, number>()
-  for (let offset = 0; ; ) {
-    const page = await servingClient(createTransport(url)).readJournal(offset, { limitBytes: 1_000_000 })
-    if (page.records.length === 0) return rows
-    for (const { id } of page.records) rows.set(id, (rows.get(id) ?? 0) + 1)
-    offset = page.offset
-  }
-}
+const journaled = async () => rowsById(await story.journal())
 
 async function counted(name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text()
+  const text = await story.metrics()
   return [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
@@ -105,14 +81,14 @@ describe('two workers', () => {
     assert.equal(await counted('model_infer_request_success_total'), loading.answered.size)
     assert.equal(await counted('model_infer_rows_total'), 2 * loading.answered.size)
     assert.equal(await counted('serving_workers'), 2)
-    const [deployment] = await servingClient(createTransport(url)).deployments()
+    const [deployment] = await story.client().deployments()
     assert.equal(deployment?.predictions, 2 * loading.answered.size)
-    const unknown = await fetch(`${url}/v2/models/other/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
+    const unknown = await fetch(`${story.url}/v2/models/other/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
     assert.equal(unknown.status, 404)
     assert.match(await unknown.text(), /no model other is deployed/)
-    assert.equal((await fetch(`${url}/v2/repository/index`, { method: 'POST' })).status, 200)
-    assert.equal((await fetch(`${url}/docs/json`)).status, 200)
-    const bad = await fetch(`${url}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"dataframe_records": [{}]}' })
+    assert.equal((await fetch(`${story.url}/v2/repository/index`, { method: 'POST' })).status, 200)
+    assert.equal((await fetch(`${story.url}/docs/json`)).status, 200)
+    const bad = await fetch(`${story.url}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"dataframe_records": [{}]}' })
     assert.equal(bad.status, 400)
   })
 
@@ -150,11 +126,21 @@ describe('two workers', () => {
     assert.ok(loading.broken <= 2 * CONNECTIONS, `${loading.broken} broke`)
   })
 
+  test('one that is told to stop cuts nobody off, and another takes its place', async () => {
+    const loading = load()
+    await pause(200)
+    process.kill(serving.workers[0] ?? 0, 'SIGTERM')
+    await until(() => serving.workers.length === 3)
+    loading.stop = true
+    await loading.done
+    assert.deepEqual([loading.broken, loading.refused], [0, []])
+  })
+
   test('a swap is done when no worker answers by the old version', async () => {
     const loading = load()
     await pause(100)
-    registry.move('champion', '2')
-    await until(async () => (await servingClient(createTransport(url)).deployments())[0]?.version === '2')
+    story.registry.move('champion', '2')
+    await until(async () => (await story.client().deployments())[0]?.version === '2')
     const before = new Set(loading.answered.keys())
     await pause(100)
     loading.stop = true
@@ -171,7 +157,8 @@ describe('two workers', () => {
     assert.equal(await serving.stop(), 0)
     await loading.done
     assert.deepEqual(loading.refused.filter((status) => status !== 503), [])
-    await start(1)
+    workers = 1
+    await start()
     const rows = await journaled()
     for (const id of loading.answered.keys()) assert.equal(rows.get(id), 2, id)
     assert.equal(rows.size, loading.answered.size, 'nothing was journaled that was not answered')
