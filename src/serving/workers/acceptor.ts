@@ -52,10 +52,23 @@ export class Acceptor {
 
   #hand(socket: Socket): void {
     if (socket.destroyed) return
-    const workers = this.#workers()
-    const worker = workers[this.#turn++ % workers.length]
+    const worker = this.#next()
     if (!worker) return void this.#waiting.push(socket)
     // The worker has a descriptor of its own for it: closing this one does not end the connection.
     void worker.hand(socket).then((taken) => (taken ? socket.destroy() : this.#hand(socket)))
+  }
+
+  /** In turn; but one that is slow to take what it was handed, since a model keeps it busy or it hangs, gets no more than the others have to take. */
+  #next(): WorkerProcess | undefined {
+    const workers = this.#workers()
+    let next: WorkerProcess | undefined
+    let turn = this.#turn
+    for (let i = 0; i < workers.length; i++) {
+      const at = (this.#turn + i) % workers.length
+      const worker = workers[at]
+      if (worker && (!next || worker.arriving < next.arriving)) [next, turn] = [worker, at + 1]
+    }
+    this.#turn = turn
+    return next
   }
 }

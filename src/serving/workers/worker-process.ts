@@ -24,7 +24,6 @@ export class WorkerProcess {
   readonly startedAt = Date.now()
   readonly #child: ChildProcess
   readonly #calls = new Map<number, Call>()
-  /** Connections on their way. */
   readonly #handed = new Map<number, (taken: boolean) => void>()
   #number = 0
   /** Whether it takes connections: only then does a swap wait for it. */
@@ -60,6 +59,11 @@ export class WorkerProcess {
 
   get pid(): number | undefined {
     return this.#child.pid
+  }
+
+  /** Connections on their way to it. */
+  get arriving(): number {
+    return this.#handed.size
   }
 
   /** Hands a connection over and resolves with true when the worker has it; with false when it is gone and has read nothing of it. */
