@@ -28,6 +28,8 @@ const LIVE: ReadonlySet<string> = new Set(['progressing', 'paused', 'promoting']
 /** Steps so short that kills meet all of them; a candidate that fails (version 4) goes after its second failure. */
 const YAML = 'deployments: [{model: delay, rollout: {steps: [{weight: 30, pause: 150ms}, {weight: 60, pause: 150ms}], analysis: {min_requests: 3, max_error_rate: 0.4}}}]'
 
+const SLOWLY = 'deployments: [{model: delay, rollout: {steps: [{weight: 40}, {weight: 60, pause: 1d}]}}]'
+
 /** Rollouts whose process is killed with -9 at random moments, under load, while others start, end and fail. */
 export function killStories({ storage, kills, workers }: KillOptions): void {
   let serving: ServingProcess | undefined
@@ -35,6 +37,25 @@ export function killStories({ storage, kills, workers }: KillOptions): void {
     { ...(storage && { storage }), start: async (folder, options) => (serving = await startServingProcess(folder, { ...options, workers })) },
     { versions: { 1: 'one', 2: 'two', 4: 'plain' }, aliases: { champion: '1', challenger: '2' } },
   )
+
+  test('killed after a command was acknowledged, it has the state that this made, and all counts up to it', async () => {
+    const client = () => servingClient(createTransport(story.url))
+    await story.start(SLOWLY)
+    await until(async () => /alias="challenger"/.test(await story.metrics().catch(() => '')))
+    await client().moveRollout('delay', 'start', BY)
+    const first = await answers(client(), 60)
+    await until(async () => (await client().rollout('delay'))?.phase === 'paused')
+    await client().moveRollout('delay', 'resume', BY)
+    const second = await answers(client(), 60)
+    const paused = await client().moveRollout('delay', 'pause', BY)
+    serving?.child.kill('SIGKILL')
+    await story.start(SLOWLY)
+    const after = await client().rollout('delay')
+    assert.ok(after)
+    assert.deepEqual([after.rollout, after.phase, after.step, after.weight], [paused.rollout, 'paused', 1, 60])
+    assert.deepEqual(after.exposed, { champion: (first['1'] ?? 0) + (second['1'] ?? 0), candidate: (first['2'] ?? 0) + (second['2'] ?? 0) })
+    assert.deepEqual(await answers(client(), 60), second, 'the same keys go to the same versions')
+  })
 
   test(`killed ${kills} times, a rollout goes on where it was, nothing acknowledged is lost, and nothing is done twice`, async () => {
     const registry = registryClient(createTransport(story.registry.url))
@@ -122,6 +143,13 @@ export function killStories({ storage, kills, workers }: KillOptions): void {
     assert.equal(deployment?.version, (await registry.getByAlias('delay', 'champion'))?.version, 'what answers is what the alias says')
     assert.notEqual(deployment?.version, '4', 'one that fails is never promoted')
   })
+}
+
+/** By version, which answered so many requests. */
+async function answers(client: ReturnType<typeof servingClient>, count: number): Promise<Record<string, number>> {
+  const versions: Record<string, number> = {}
+  for (const { version } of await Promise.all(Array.from({ length: count }, (_, i) => client.predict('delay', [ROW], { requestId: `asked-${i}` })))) versions[version] = (versions[version] ?? 0) + 1
+  return versions
 }
 
 async function events(url: string): Promise<readonly MillraceEvent[]> {
