@@ -33,7 +33,7 @@ export async function packSegment(journal: string, start: number): Promise<Packe
   const duckdb = await DuckDb.open(LIMITS)
   try {
     await duckdb.run('set preserve_insertion_order = false')
-    const groups = await splitByDay(segment, temporary)
+    const groups = splitByDay(segment, temporary)
     const parts: PackedSegment['parts'] = []
     for (const [i, { model, day, files, rows, bytes, longest }] of groups.entries()) {
       const written = join(temporary, `${i}.parquet`)

@@ -7,7 +7,7 @@ import { PACK_PROCESS, type PackAnswer } from './process.ts'
 
 /** Packs a segment in a process that gives way to all others. Rejects with DATA_UNREADABLE and its words; with CANCELLED once `stop` is aborted. */
 export async function packAside(journal: string, start: number, stop: AbortSignal): Promise<PackedSegment> {
-  const child = spawn(process.execPath, ['--max-old-space-size=96', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning', PACK_PROCESS, journal, String(start)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--max-old-space-size=48', '--max-semi-space-size=2', '--disable-warning=ExperimentalWarning', PACK_PROCESS, journal, String(start)], { stdio: ['pipe', 'pipe', 'pipe'] })
   const kill = (): void => void child.kill('SIGKILL')
   stop.addEventListener('abort', kill, { once: true })
   if (child.pid !== undefined) yieldTo(child.pid)

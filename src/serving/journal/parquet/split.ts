@@ -1,6 +1,5 @@
-import { appendFileSync, closeSync, createReadStream, openSync } from 'node:fs'
+import { appendFileSync, closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { JournalRecord } from '../../../api/serving.ts'
 import { lineToPack } from './columns.ts'
 
@@ -24,11 +23,13 @@ interface Filling extends Group {
 }
 
 /** Characters that are held before they are written. */
-const HELD = 4 * 1024 * 1024
+const HELD = 1 * 1024 * 1024
+const CHUNK = 256 * 1024
+const NEWLINE = 0x0a
 const FILE_BYTES = 3 * 1024 * 1024
 
 /** Sorts the lines of a segment into files below `folder`, in bounded memory. */
-export async function splitByDay(segment: string, folder: string): Promise<readonly Group[]> {
+export function splitByDay(segment: string, folder: string): readonly Group[] {
   const groups = new Map<string, Filling>()
   let held = 0
   let count = 0
@@ -41,7 +42,7 @@ export async function splitByDay(segment: string, folder: string): Promise<reado
     for (const group of groups.values()) write(group)
     held = 0
   }
-  for await (const line of createInterface({ input: createReadStream(segment), crlfDelay: 0 })) {
+  for (const line of linesOf(segment)) {
     const record: JournalRecord = JSON.parse(line)
     const { model, time } = record
     const day = new Date(time).toISOString().slice(0, 10)
@@ -68,4 +69,27 @@ export async function splitByDay(segment: string, folder: string): Promise<reado
   }
   flush()
   return [...groups.values()].sort((a, b) => (a.model < b.model ? -1 : a.model > b.model ? 1 : a.day < b.day ? -1 : 1))
+}
+
+/** One after the other: readline would hold a thousand of them, however long. */
+function* linesOf(file: string): Generator<string, void> {
+  const fd = openSync(file, 'r')
+  try {
+    let bytes = Buffer.allocUnsafeSlow(CHUNK)
+    for (let length = 0; ; ) {
+      if (length === bytes.length) bytes = Buffer.concat([bytes], length * 2)
+      const read = readSync(fd, bytes, length, bytes.length - length, null)
+      if (read === 0) return
+      length += read
+      let start = 0
+      for (let end = bytes.indexOf(NEWLINE); end >= 0 && end < length; end = bytes.indexOf(NEWLINE, start)) {
+        yield bytes.toString('utf8', start, end)
+        start = end + 1
+      }
+      bytes.copyWithin(0, start, length)
+      length -= start
+    }
+  } finally {
+    closeSync(fd)
+  }
 }
