@@ -1,11 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from '../../platform/metrics/index.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
+import type { LoadedModel } from '../runtime/model.ts'
 
 /** What the metrics ask for when Prometheus asks them. */
 export interface CacheGauges {
   readonly bytes: () => number
   readonly models: () => number
   readonly loading: () => number
+  readonly sizes: () => readonly { readonly model: Pick<LoadedModel, 'name' | 'version' | 'place'>; readonly bytes: number }[]
 }
 
 const LOAD_BOUNDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -27,6 +29,18 @@ export class CacheMetrics {
     gauge(registry, 'model_cache_bytes', 'Memory of the loaded versions, estimated', gauges.bytes)
     gauge(registry, 'model_cache_models', 'Versions in memory', gauges.models)
     gauge(registry, 'model_cache_loading', 'Versions being loaded', gauges.loading)
+    registry.registerMetric(
+      new Gauge({
+        name: 'model_version_bytes',
+        help: 'Memory of a loaded version, estimated; of a Python process (place: process), measured',
+        labelNames: ['model', 'version', 'place'],
+        registers: [],
+        collect() {
+          this.reset()
+          for (const { model: { name, version, place }, bytes } of gauges.sizes()) this.set({ model: name, version, place }, bytes)
+        },
+      }),
+    )
   }
 
   asked(outcome: 'hit' | 'miss'): void {

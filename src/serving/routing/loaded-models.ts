@@ -1,7 +1,9 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MillraceError } from '../../platform/errors/index.ts'
+import { readArtifact } from '../runtime/artifact.ts'
 import { type LoadOptions, LoadedModel } from '../runtime/model.ts'
+import { USUAL_BYTES } from '../runtime/side/process.ts'
 import type { CacheMetrics } from './cache-metrics.ts'
 import type { ModelStore } from './model-cache.ts'
 import type { VersionFound } from './registry.ts'
@@ -20,6 +22,7 @@ export interface LoadedModelsOptions {
 interface Entry {
   readonly model: LoadedModel
   readonly identity: string
+  /** In this process, without its thread. */
   readonly bytes: number
 }
 
@@ -41,6 +44,8 @@ export class LoadedModels {
   readonly #entries = new Map<string, Entry>()
   readonly #loading = new Map<string, Promise<LoadedModel>>()
   readonly #turns: (() => void)[] = []
+  /** No longer in memory for new requests, but still for some that run: they may need their files. */
+  readonly #leaving = new Set<LoadedModel>()
   #loads = 0
   #reserved = 0
 
@@ -50,8 +55,13 @@ export class LoadedModels {
 
   get bytes(): number {
     let bytes = this.#reserved
-    for (const entry of this.#entries.values()) bytes += entry.bytes
+    for (const entry of this.#entries.values()) bytes += bytesOf(entry)
     return bytes
+  }
+
+  /** Memory of each version, estimated. */
+  get sizes(): readonly { readonly model: LoadedModel; readonly bytes: number }[] {
+    return [...this.#entries.values()].map((entry) => ({ model: entry.model, bytes: bytesOf(entry) }))
   }
 
   /** What is in memory, least recently asked for first. */
@@ -101,12 +111,14 @@ export class LoadedModels {
     if (this.#options.pinned(model)) return
     for (const [key, entry] of this.#entries) if (entry.model === model) this.#entries.delete(key)
     this.#options.metrics.forget(model.name, model.version)
+    if (model.users > 0) this.#leaving.add(model)
     model.retire()
   }
 
   /** Versions of the model that are needed on disk. */
   inUse(model: string): ReadonlySet<string> {
-    return new Set([...this.models.filter(({ name }) => name === model), ...this.loading.filter((one) => one.model === model)].map(({ version }) => version))
+    for (const one of this.#leaving) if (one.users === 0) this.#leaving.delete(one)
+    return new Set([...[...this.models, ...this.#leaving].filter(({ name }) => name === model), ...this.loading.filter((one) => one.model === model)].map(({ version }) => version))
   }
 
   /** Nothing is loaded any more, and what is in memory goes. */
@@ -134,16 +146,19 @@ export class LoadedModels {
     const started = performance.now()
     try {
       const folder = await store.ensure(name, found, stop.signal)
-      const estimate = COPIES * sizeOf(folder) + SESSION_BYTES
+      const loading = { ...settings(name), ...store.loadOptions(name) }
+      const aside = readArtifact(folder, loading.file).python !== null
+      const estimate = aside ? USUAL_BYTES : COPIES * sizeOf(folder) + SESSION_BYTES
       if (room) this.#makeRoom(name, found.version, estimate)
       this.#reserved += estimate
       const alone = this.#loading.size <= 1
       const before = process.memoryUsage.rss()
       try {
-        const model = await LoadedModel.load(name, found.version, folder, { ...settings(name), ...store.loadOptions(name) })
+        const model = await LoadedModel.load(name, found.version, folder, loading)
         const measured = alone ? process.memoryUsage.rss() - before : 0
         // Other work of the process moves its memory, too: a measurement counts only within reason.
-        this.#keep(model, found, Math.min(Math.max(estimate, measured), 4 * estimate) + (model.place === 'thread' ? THREAD_BYTES : 0))
+        this.#keep(model, found, aside ? SESSION_BYTES : Math.min(Math.max(estimate, measured), 4 * estimate))
+        if (room && aside) this.#fit(model)
         metrics.loaded(name, found.version, (performance.now() - started) / 1000)
         return model
       } finally {
@@ -152,7 +167,16 @@ export class LoadedModels {
     } catch (error) {
       if (!stop.signal.aborted) metrics.failedToLoad((performance.now() - started) / 1000)
       throw error
+    } finally {
+      if (room) this.#tidy(name)
     }
+  }
+
+  /** What was loaded on demand leaves its files behind, of many models: those that nobody needs are bounded. */
+  #tidy(name: string): void {
+    const { store } = this.#options
+    store.prune(name, this.inUse(name))
+    store.pruneModels((model) => this.inUse(model))
   }
 
   #keep(model: LoadedModel, { version, identity }: VersionFound, bytes: number): void {
@@ -164,13 +188,28 @@ export class LoadedModels {
     if (other && !this.#options.pinned(other.model)) other.model.retire()
   }
 
+  /** What a process takes is known once it is there. MODEL_INVALID where it never fits beside what is deployed; else others go that nobody uses. */
+  #fit(model: LoadedModel): void {
+    const { maxBytes, pinned, metrics } = this.#options
+    const others = [...this.#entries.values()].filter((entry) => entry.model !== model)
+    const staying = others.reduce((sum, entry) => sum + (pinned(entry.model) ? bytesOf(entry) : 0), 0)
+    if (staying + model.bytesElsewhere > maxBytes) {
+      this.drop(model)
+      throw tooLarge(`${model.name} version ${model.version} takes ${mebibytes(model.bytesElsewhere)} MiB`, staying, maxBytes)
+    }
+    for (const { model: other } of others) {
+      if (this.bytes - this.#reserved <= maxBytes) return
+      if (other.users > 0 || pinned(other)) continue
+      metrics.evicted()
+      this.drop(other)
+    }
+  }
+
   #makeRoom(name: string, version: string, needed: number): void {
     const { maxBytes, pinned, metrics } = this.#options
     const what = `${name} version ${version} takes about ${mebibytes(needed)} MiB`
-    const staying = [...this.#entries.values()].reduce((sum, entry) => sum + (pinned(entry.model) ? entry.bytes : 0), 0)
-    if (staying + needed > maxBytes) {
-      throw new MillraceError('MODEL_INVALID', `${what}, and ${mebibytes(staying)} of ${mebibytes(maxBytes)} MiB are taken by what is deployed; raise on_demand.max_bytes, or deploy it`)
-    }
+    const staying = [...this.#entries.values()].reduce((sum, entry) => sum + (pinned(entry.model) ? bytesOf(entry) : 0), 0)
+    if (staying + needed > maxBytes) throw tooLarge(what, staying, maxBytes)
     for (const { model } of this.#entries.values()) {
       if (this.bytes + needed <= maxBytes) return
       if (model.users > 0 || pinned(model)) continue
@@ -179,6 +218,14 @@ export class LoadedModels {
     }
     if (this.bytes + needed > maxBytes) throw new MillraceError('OVERLOADED', `${what}, and the other versions are busy; try again`)
   }
+}
+
+function bytesOf({ model, bytes }: Entry): number {
+  return bytes + (model.place === 'thread' ? THREAD_BYTES : 0) + model.bytesElsewhere
+}
+
+function tooLarge(what: string, staying: number, maxBytes: number): MillraceError {
+  return new MillraceError('MODEL_INVALID', `${what}, and ${mebibytes(staying)} of ${mebibytes(maxBytes)} MiB are taken by what is deployed; raise on_demand.max_bytes, or deploy it`)
 }
 
 /** Bytes of all files below the folder. */

@@ -10,6 +10,8 @@ import type { ModelRegistry, VersionFound } from './registry.ts'
 const IDENTITY_FILE = '.identity'
 /** Versions kept of each model beside those in use, so that going back needs no download. */
 const SPARE_VERSIONS = 5
+/** Models of which versions are kept that are not in use. */
+const SPARE_MODELS = 100
 
 /** Where the files of model versions are. */
 export interface ModelStore {
@@ -19,6 +21,8 @@ export interface ModelStore {
   ensure(model: string, found: VersionFound, stop: AbortSignal): Promise<string>
   /** Removes versions that nobody needs. */
   prune(model: string, inUse: ReadonlySet<string>): void
+  /** The same for models that nobody asked for in a long time: few of them keep any version that is not in use. */
+  pruneModels(inUse: (model: string) => ReadonlySet<string>): void
   loadOptions(model: string): LoadOptions
 }
 
@@ -72,7 +76,25 @@ export class ModelCache implements ModelStore {
       .filter((name) => !inUse.has(name))
       .map((name) => ({ name, time: statSync(join(folder, name)).mtimeMs }))
       .sort((a, b) => b.time - a.time)
-    for (const { name } of spare.slice(SPARE_VERSIONS)) rmSync(join(folder, name), { recursive: true, force: true })
+    for (const { name } of spare.slice(SPARE_VERSIONS)) this.#remove(join(folder, name))
+  }
+
+  pruneModels(inUse: (model: string) => ReadonlySet<string>): void {
+    const models = readdirSync(this.#folder).filter((name) => !name.startsWith('.'))
+    if (models.length <= SPARE_MODELS) return
+    const idle = models
+      .map((name) => ({ folder: join(this.#folder, name), used: inUse(decodeURIComponent(name)) }))
+      .filter(({ used }) => used.size === 0)
+      .map(({ folder }) => ({ folder, time: statSync(folder).mtimeMs }))
+      .sort((a, b) => b.time - a.time)
+    for (const { folder } of idle.slice(SPARE_MODELS)) this.#remove(folder)
+  }
+
+  /** In one step: a version of which only a part is there must not look whole after a kill. */
+  #remove(folder: string): void {
+    const leaving = join(this.#folder, `.${randomBytes(6).toString('hex')}`)
+    renameSync(folder, leaving)
+    rmSync(leaving, { recursive: true, force: true })
   }
 
   loadOptions(): LoadOptions {

@@ -79,6 +79,10 @@ export class ModelRepository implements ModelRegistry, ModelStore {
     // What lies in the folder is not ours to remove.
   }
 
+  pruneModels(): void {
+    // Nor is it here.
+  }
+
   loadOptions(model: string): LoadOptions {
     const { file, maxBatchSize } = readTritonConfig(this.#folderOf(model))
     return { file, ...(maxBatchSize === undefined ? {} : { maxBatchSize }) }

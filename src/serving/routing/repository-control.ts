@@ -12,9 +12,18 @@ export interface IndexedModel {
   readonly reason: string
 }
 
-/** Models, their versions and states; of those alone that are ready, if so asked. */
+/** Models, their versions and states, those too that are in memory though no deployment's alias points at them; of those alone that are ready, if so asked. */
 export function repositoryIndex(router: Router, onlyReady: boolean): readonly IndexedModel[] {
-  const index = router.deployments.map(describe)
+  const deployed = router.deployments.map(describe)
+  const { loaded } = router.versions
+  const known = new Set(deployed.map(({ name, version }) => `${name}\n${version}`))
+  const others = [...loaded.models.map(({ name, version }) => ({ name, version, state: STATES.ready, reason: '' })), ...loaded.loading.map(({ model, version }) => ({ name: model, version, state: STATES.loading, reason: '' }))]
+  const index = [...deployed]
+  for (const one of others) {
+    const key = `${one.name}\n${one.version}`
+    if (!known.has(key)) index.push(one)
+    known.add(key)
+  }
   return onlyReady ? index.filter(({ state }) => state === 'READY') : index
 }
 

@@ -39,7 +39,7 @@ export interface Versions {
 
 export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log, python, journalFolder }: VersionsOptions): Versions {
   const stop = new AbortController()
-  const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length })
+  const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length, sizes: () => loaded.sizes })
   const loaded = new LoadedModels({
     store,
     maxBytes: config.max_bytes,

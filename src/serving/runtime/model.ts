@@ -102,6 +102,11 @@ export class LoadedModel {
     return this.#held.place
   }
 
+  /** Of a process beside this one. */
+  get bytesElsewhere(): number {
+    return 'bytes' in this.#held ? this.#held.bytes : 0
+  }
+
   get users(): number {
     return this.#users
   }

@@ -6,6 +6,7 @@ import { type Transport, createTransport } from '../../../../sdk/http.ts'
 import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
 import type { Logger } from '../../../platform/log/index.ts'
 import { backoffMs, failuresAfter } from '../../../platform/supervisor/backoff.ts'
+import { residentBytes } from './memory.ts'
 
 export interface SideProcessOptions {
   /** For messages: `price version 3`. */
@@ -19,6 +20,8 @@ export interface SideProcessOptions {
   readonly firstPauseMs?: number
 }
 
+/** MLflow's scoring server with scikit-learn, where nothing tells what a process takes. */
+export const USUAL_BYTES = 256 * 1024 * 1024
 const START_MS = 120_000
 const REQUEST_MS = 60_000
 const HEALTH_EVERY_MS = 50
@@ -43,6 +46,7 @@ export class SideProcess {
   #why = 'it has not started yet'
   #stop = new AbortController()
   #exited: Promise<void> = Promise.resolve()
+  #bytes = USUAL_BYTES
 
   private constructor(options: SideProcessOptions) {
     this.#options = options
@@ -62,6 +66,12 @@ export class SideProcess {
 
   get pid(): number | undefined {
     return this.#child?.pid
+  }
+
+  /** Memory of it and of all that it started, now; while it is started again, what it took before. */
+  get bytes(): number {
+    const resident = this.#transport && this.pid !== undefined ? residentBytes(this.pid) : null
+    return (this.#bytes = resident ?? this.#bytes)
   }
 
   /** Where requests go; MODEL_NOT_READY while it does not answer. */

@@ -88,6 +88,11 @@ export class PythonModel implements RowPredictor {
     })
   }
 
+  /** Of its process. */
+  get bytes(): number {
+    return this.#process.bytes
+  }
+
   release(): Promise<void> {
     return this.#process.stop()
   }
