@@ -133,7 +133,7 @@ function historyEndpoints({ histories }: service.RunsContext): readonly Endpoint
 
 /** What is JSON already goes out as it is; what comes in parts, part by part. */
 function sendJson(reply: FastifyReply, json: string | AsyncIterable<string>): FastifyReply {
-  return reply.type(JSON_TYPE).send(typeof json === 'string' ? json : Readable.from(json, { objectMode: false }))
+  return reply.type(JSON_TYPE).send(typeof json === 'string' ? encoded(json) : Readable.from(json, { objectMode: false }))
 }
 
 function runIdOf({ run_id, run_uuid }: { readonly run_id?: string; readonly run_uuid?: string }): string {
@@ -152,4 +152,9 @@ function toPoint(metric: Static<typeof schema.metric>): MetricPoint {
     ...(metric.dataset_name ? { datasetName: metric.dataset_name } : {}),
     ...(metric.dataset_digest ? { datasetDigest: metric.dataset_digest } : {}),
   }
+}
+
+/** ASCII, as nearly all answers are, is copied as Latin-1, which gives the same bytes at a fraction of the cost. */
+function encoded(json: string): Buffer {
+  return Buffer.from(json, Buffer.byteLength(json) === json.length ? 'latin1' : 'utf8')
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { ViewType } from '../../../api/tracking.ts'
 import { type Database, type Statement, statement } from '../../../platform/db/index.ts'
 import type { Clause } from '../../search/index.ts'
@@ -8,6 +9,10 @@ import type { TrackingSchema } from '../../tables.ts'
  * index in the order that was asked for. So many are counted at most, in about the time of one page.
  */
 const FEW = 1000
+
+/** How many a search would find only decides on the way to them, so an answer of a moment ago will do. */
+const REMEMBERED = { max: 1000, ttl: 5000 }
+const counts = new WeakMap<Database<TrackingSchema>, LRUCache<string, number>>()
 
 type Count = [count: number]
 const counted = (text: string) => `select count(*) from (${text} limit ${FEW + 1}) as found`
@@ -31,22 +36,39 @@ const TEXTS = { param: text('params'), tag: text('run_tags') } as const
 
 /** Where a search best begins: at the runs of its experiments, or at the clause with the fewest; undefined where all of them are many. */
 export async function smallest(db: Database<TrackingSchema>, experimentIds: readonly number[], view: ViewType, clauses: readonly Clause[]): Promise<Clause | 'runs' | undefined> {
-  const count = async (counts: Statement<Count>, rows: readonly (readonly (string | number)[])[]): Promise<number> => {
-    const found = await db.each(db.reading, counts, rows)
+  const count: Counter = async (statements, rows) => {
+    const found = await db.each(db.reading, statements, rows)
     return found.reduce((sum, [one]) => sum + one, 0)
   }
   const stage = view === 'DELETED_ONLY' ? 'deleted' : 'active'
-  const runs = await (view === 'ALL' ? count(RUNS_OF, experimentIds.map((id) => [id])) : count(RUNS_IN_STAGE, experimentIds.map((id) => [id, stage])))
+  const remembered = rememberedOf(db)
+  const once = async (of: Clause | ViewType, ask: () => Promise<number> | number): Promise<number> => {
+    const key = JSON.stringify([experimentIds, of])
+    const known = remembered.get(key)
+    if (known !== undefined) return known
+    const found = await ask()
+    remembered.set(key, found)
+    return found
+  }
+  const runs = await once(view, () => (view === 'ALL' ? count(RUNS_OF, experimentIds.map((id) => [id])) : count(RUNS_IN_STAGE, experimentIds.map((id) => [id, stage]))))
   let fewest = runs
   let best: Clause | 'runs' | undefined = runs <= FEW ? 'runs' : undefined
   for (const clause of clauses) {
-    const found = await countOf(clause, experimentIds, count)
+    const found = await once(clause, () => countOf(clause, experimentIds, count))
     // A clause costs a little more for each of its runs than the experiments do, which need not be looked up.
     if (found > FEW || found * 1.5 >= fewest) continue
     fewest = found
     best = clause
   }
   return best
+}
+
+function rememberedOf(db: Database<TrackingSchema>): LRUCache<string, number> {
+  const known = counts.get(db)
+  if (known) return known
+  const made = new LRUCache<string, number>(REMEMBERED)
+  counts.set(db, made)
+  return made
 }
 
 type Counter = (counts: Statement<Count>, rows: readonly (readonly (string | number)[])[]) => Promise<number>
