@@ -72,6 +72,14 @@ def check_predictions_are_in_the_journal_as_they_came():
     assert [(line["row"], line["score"], line["inputs"]) for line in lines] == [(row, EXPECTED[row], RECORDS[row]) for row in (0, 1)], lines
 
 
+def check_the_memory_of_its_process_is_counted():
+    lines = http.get(OURS + "/metrics").text.splitlines()
+    sizes = [line for line in lines if line.startswith("model_version_bytes{") and 'model="price"' in line and 'place="process"' in line]
+    assert len(sizes) == 1 and 64 << 20 < float(sizes[0].split()[-1]) < 2 << 30, sizes
+    total = next(float(line.split()[-1]) for line in lines if line.startswith("model_cache_bytes"))
+    assert total >= float(sizes[0].split()[-1]) * 0.9, (total, sizes)
+
+
 def check_killed_under_requests_it_says_so_and_comes_back():
     statuses = []
     stop = threading.Event()

@@ -38,6 +38,10 @@ const deployment = closed({
     default: 'auto',
     description: 'Where an ONNX model runs: `loop`, the event loop, which does nothing else meanwhile; `thread`, one of its own; `auto`: in the loop where a run takes a millisecond at most, tried when it is loaded',
   }),
+  execution_provider: Type.Union([Type.Literal('cpu'), Type.Literal('cuda')], {
+    default: 'cpu',
+    description: 'What an ONNX model runs on; `cuda` needs a GPU of NVIDIA and the libraries that docs/serving.md names, and is refused without them',
+  }),
   limits: closed({
     max_rows: Type.Integer({ minimum: 1, default: 10_000, description: 'Rows of one request at most' }),
     max_queue: Type.Integer({ minimum: 1, default: 10_000, description: 'Requests waiting at most; beyond that 503' }),

@@ -57,7 +57,7 @@ export class Deployment implements Served {
     this.quota = limits.quota ? new Quota({ requests: limits.quota.requests, windowMs: durationMs(limits.quota.per), caller: limits.quota.caller.toLowerCase() }) : null
     this.recording = recording
     this.lookup = new FeatureLookup(ask, durationMs(config.features.deadline), observer)
-    this.loading = { run: config.run }
+    this.loading = { run: config.run, provider: config.execution_provider }
     this.shadowAliases = config.shadow
     this.#tried = config.rollout?.candidate
     const aliases = new Set([config.alias, ...config.shadow, ...(config.rollout ? [config.rollout.candidate] : [])])

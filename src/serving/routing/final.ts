@@ -1,7 +1,7 @@
 import { ApiError } from '../../../sdk/http.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 
-const FINAL: ReadonlySet<string> = new Set(['MODEL_INVALID', 'FEATURES_INVALID', 'INPUT_INVALID', 'PREDICTION_FAILED', 'PATH_OUTSIDE_ROOT'])
+const FINAL: ReadonlySet<string> = new Set(['MODEL_INVALID', 'FEATURES_INVALID', 'INPUT_INVALID', 'PREDICTION_FAILED', 'PROVIDER_MISSING', 'PATH_OUTSIDE_ROOT'])
 
 /** What will not be better in a moment: the model itself, or an answer of tracking that blames the question. */
 export function isFinal(error: unknown): boolean {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { createTransport } from '../../../sdk/http.ts'
 import { type TestService, startForTest } from '../../platform/service/testing.ts'
 import { servingService } from '../index.ts'
+import { ModelCache } from './model-cache.ts'
+import { registryAt } from './registry.ts'
 import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig, until } from '../testing.ts'
 
 let folder: string
@@ -128,8 +131,29 @@ test('versions that were asked for longest ago make room for others, the deploye
     await ready(service.url)
     for (const version of versions) assert.equal((await infer(service, `delay/versions/${version}`)).status, 200, version)
     assert.ok((await metric(service, /model_cache_evictions_total\{.*\} (\d+)/)) >= 1)
+    const index = (await (await fetch(`${service.url}/v2/repository/index`, { method: 'POST' })).json()) as readonly { readonly name: string; readonly version: string; readonly state: string }[]
+    assert.deepEqual(index.filter(({ version }) => version === '1' || version === '111'), ['1', '111'].map((version) => ({ name: 'delay', version, state: 'READY', reason: '' })))
+    assert.ok(!index.some(({ version }) => version === '100'))
+    assert.ok((await metric(service, /model_version_bytes\{.*version="111".*place="loop".*\} (\d+)/)) > 0)
     assert.equal((await infer(service, 'delay')).version, '1')
   } finally {
     await service.stop()
   }
+})
+
+test('of what was downloaded on demand some versions of some models are kept, and all that are in use', () => {
+  const cacheFolder = join(folder, 'cache')
+  const cache = new ModelCache(cacheFolder, registryAt(createTransport(registry.url)))
+  for (let model = 0; model < 130; model++) mkdirSync(join(cacheFolder, `m${model}`, '1'), { recursive: true })
+  for (let version = 2; version < 12; version++) mkdirSync(join(cacheFolder, 'm0', String(version)))
+  for (const [i, version] of readdirSync(join(cacheFolder, 'm0')).entries()) utimesSync(join(cacheFolder, 'm0', version), i, i)
+  const oldest = readdirSync(join(cacheFolder, 'm0'))[0] ?? ''
+  utimesSync(join(cacheFolder, 'm5'), 1, 1)
+  cache.prune('m0', new Set([oldest]))
+  assert.equal(readdirSync(join(cacheFolder, 'm0')).length, 6)
+  assert.ok(existsSync(join(cacheFolder, 'm0', oldest)))
+  cache.pruneModels((model) => new Set(model === 'm0' || model === 'm5' ? ['1'] : []))
+  const left = readdirSync(cacheFolder)
+  assert.equal(left.length, 102)
+  assert.ok(left.includes('m0') && left.includes('m5'))
 })

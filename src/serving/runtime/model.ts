@@ -5,6 +5,7 @@ import { RowModel, type RowPredictor } from './row-model.ts'
 import { openModelSession } from './session/open.ts'
 import type { ModelSession, Place, RunPlace } from './session/port.ts'
 import { PythonModel, type PythonOptions } from './side/row-model.ts'
+import type { Provider } from './session/messages.ts'
 import { type TensorInterface, type TensorMap, interfaceOf, runSession } from './tensor/session.ts'
 import { warmRows, warmTensors } from './warm.ts'
 
@@ -15,6 +16,8 @@ export interface LoadOptions {
   readonly maxBatchSize?: number
   /** Where it runs; `auto` by default. */
   readonly run?: RunPlace
+  /** What an ONNX model runs on; `cpu` by default. */
+  readonly provider?: Provider
   /** How models that are not ONNX are run. */
   readonly python?: PythonOptions
   /** What the model was asked last, with which the version is warmed and checked. */
@@ -57,7 +60,7 @@ export class LoadedModel {
    * Loads the folder, warms the session with the input example and with what was recorded, and checks that it answers a row with a finite number. MODEL_INVALID says
    * why it cannot be served.
    */
-  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run, python, recorded }: LoadOptions = {}): Promise<LoadedModel> {
+  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run, provider, python, recorded }: LoadOptions = {}): Promise<LoadedModel> {
     const artifact = readArtifact(folder, file)
     if (artifact.python !== null && python) {
       const model = await PythonModel.load(name, version, folder, artifact, python)
@@ -69,7 +72,7 @@ export class LoadedModel {
       }
       return new LoadedModel(name, version, model, model, null, maxBatchSize)
     }
-    const session = await openModelSession(artifact.onnxFile, run)
+    const session = await openModelSession(artifact.onnxFile, run, provider)
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)

@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { ErrorCode } from '../../../platform/errors/index.ts'
 import type { Trial } from './trial.ts'
 
 /** A tensor between threads: ONNX Runtime's own class cannot be cloned. */
@@ -9,8 +10,12 @@ export interface WireTensor {
   readonly data: Tensor.DataType
 }
 
+/** What ONNX Runtime computes with. */
+export type Provider = 'cpu' | 'cuda'
+
 export interface ThreadStart {
   readonly modelFile: string
+  readonly provider: Provider
   readonly trial: boolean
 }
 
@@ -27,7 +32,7 @@ export interface ThreadReady {
 
 export type FromThread =
   | ThreadReady
-  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly reason: string; readonly code?: ErrorCode }
   | { readonly kind: 'results'; readonly id: number; readonly results: readonly WireTensor[] }
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string }
 

@@ -37,6 +37,12 @@ describe('where a model runs', () => {
     for (const [file, run, place] of places) assert.equal((await open(file, run)).place, place, `${file} ${run}`)
   })
 
+  test('on CUDA, where ONNX Runtime has no such provider, it is refused with what is missing and how to get it, in either place', async () => {
+    for (const run of ['loop', 'thread'] as const) {
+      await assert.rejects(open(fixture('plain/model.onnx'), run, 'cuda'), { code: 'PROVIDER_MISSING', message: /libonnxruntime_providers_\w+\.so.*ONNXRUNTIME_NODE_INSTALL=cuda12/s })
+    }
+  })
+
   test('answers are the same bits, whichever', async () => {
     const [loop, thread] = [await open(SLOW, 'loop'), await open(SLOW, 'thread')]
     for (const feeds of [x(1), x(0.1, -2, 3e30, Number.NaN), x()]) {

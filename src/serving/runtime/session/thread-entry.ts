@@ -1,5 +1,5 @@
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
-import { errorMessage } from '../../../platform/errors/index.ts'
+import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
 import { onnxRuntime } from '../onnx.ts'
 import { openSession } from '../tensor/session.ts'
 import { type FromThread, type ThreadStart, type ToThread, fromWire, toWire } from './messages.ts'
@@ -14,11 +14,11 @@ export function threadData(start: ThreadStart): Readonly<Record<string, unknown>
   return { [MARK]: start }
 }
 
-async function serve({ modelFile, trial }: ThreadStart, port: NonNullable<typeof parentPort>): Promise<void> {
+async function serve({ modelFile, trial, provider }: ThreadStart, port: NonNullable<typeof parentPort>): Promise<void> {
   const send = (message: FromThread, handedOver: readonly ArrayBuffer[] = []): void => port.postMessage(message, handedOver)
   const { Tensor } = await onnxRuntime()
   const started = performance.now()
-  const session = await openSession(modelFile)
+  const session = await openSession(modelFile, provider)
   const openMs = performance.now() - started
   const run = async (id: number, feeds: Parameters<typeof fromWire>[0], fetch: readonly string[]): Promise<void> => {
     try {
@@ -39,5 +39,5 @@ async function serve({ modelFile, trial }: ThreadStart, port: NonNullable<typeof
 if (!isMainThread && parentPort && typeof workerData === 'object' && workerData !== null && MARK in workerData) {
   const port = parentPort
   const start = workerData[MARK] as ThreadStart
-  serve(start, port).catch((error: unknown) => port.postMessage({ kind: 'refused', reason: errorMessage(error) } satisfies FromThread))
+  serve(start, port).catch((error: unknown) => port.postMessage({ kind: 'refused', reason: errorMessage(error), ...(error instanceof MillraceError ? { code: error.code } : {}) } satisfies FromThread))
 }

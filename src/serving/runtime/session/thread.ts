@@ -2,13 +2,14 @@ import { Worker } from 'node:worker_threads'
 import type { InferenceSession } from 'onnxruntime-node'
 import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
 import { onnxRuntime } from '../onnx.ts'
-import { type FromThread, type ThreadReady, type ToThread, type WireTensor, fromWire, toWire } from './messages.ts'
+import { type FromThread, type Provider, type ThreadReady, type ToThread, type WireTensor, fromWire, toWire } from './messages.ts'
 import type { ModelSession } from './port.ts'
 import { THREAD_ENTRY, threadData } from './thread-entry.ts'
 
 export interface ThreadOptions {
   /** Whether to measure runs, for `ready.trial`. */
   readonly trial?: boolean
+  readonly provider?: Provider
   /** For JavaScript alone: strings, and the thread itself. Numbers and the model are outside. */
   readonly heapMiB?: number
 }
@@ -30,20 +31,22 @@ export class ThreadSession implements ModelSession {
   readonly ready: ThreadReady
   readonly #file: string
   readonly #heapMiB: number
+  readonly #provider: Provider
   #thread: ModelThread
   #again: Promise<ModelThread> | undefined
 
-  private constructor(file: string, heapMiB: number, thread: ModelThread, ready: ThreadReady) {
+  private constructor(file: string, heapMiB: number, provider: Provider, thread: ModelThread, ready: ThreadReady) {
     this.#file = file
     this.#heapMiB = heapMiB
+    this.#provider = provider
     this.#thread = thread
     this.ready = ready
   }
 
   /** MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run. */
-  static async open(file: string, { trial = false, heapMiB = HEAP_MIB }: ThreadOptions = {}): Promise<ThreadSession> {
-    const thread = new ModelThread(file, trial, heapMiB)
-    return new ThreadSession(file, heapMiB, thread, await thread.ready)
+  static async open(file: string, { trial = false, heapMiB = HEAP_MIB, provider = 'cpu' }: ThreadOptions = {}): Promise<ThreadSession> {
+    const thread = new ModelThread(file, trial, heapMiB, provider)
+    return new ThreadSession(file, heapMiB, provider, thread, await thread.ready)
   }
 
   get inputMetadata(): readonly InferenceSession.ValueMetadata[] {
@@ -73,7 +76,7 @@ export class ThreadSession implements ModelSession {
   }
 
   async #open(): Promise<ModelThread> {
-    const thread = new ModelThread(this.#file, false, this.#heapMiB)
+    const thread = new ModelThread(this.#file, false, this.#heapMiB, this.#provider)
     await thread.ready
     this.#thread = thread
     return thread
@@ -88,8 +91,8 @@ class ModelThread {
   readonly #runs = new Map<number, Running>()
   #next = 0
 
-  constructor(file: string, trial: boolean, heapMiB: number) {
-    this.#worker = new Worker(THREAD_ENTRY, { workerData: threadData({ modelFile: file, trial }), resourceLimits: { maxOldGenerationSizeMb: heapMiB }, name: 'model' })
+  constructor(file: string, trial: boolean, heapMiB: number, provider: Provider) {
+    this.#worker = new Worker(THREAD_ENTRY, { workerData: threadData({ modelFile: file, trial, provider }), resourceLimits: { maxOldGenerationSizeMb: heapMiB }, name: 'model' })
     let reason = 'it ended'
     this.#exited = new Promise((resolve) => {
       this.#worker.on('error', (error) => (reason = errorMessage(error)))
@@ -107,7 +110,7 @@ class ModelThread {
           this.#worker.unref()
           resolve(message)
         } else if (message.kind === 'refused') {
-          reject(new MillraceError('MODEL_INVALID', message.reason))
+          reject(new MillraceError(message.code ?? 'MODEL_INVALID', message.reason))
           void this.#worker.terminate()
         } else this.#settle(message)
       })

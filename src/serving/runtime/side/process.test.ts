@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { after, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { until } from '../../testing.ts'
+import { residentBytes } from './memory.ts'
 import { SideProcess, type SideProcessOptions } from './process.ts'
 
 /** A server as the Python program is one: its port to descriptor 3, and it goes when its standard input ends; with a process of its own, which must go with it. */
@@ -95,4 +97,19 @@ describe('a process beside serving', () => {
       }
     }
   }
+})
+
+test('memory is that of a process and of what it started, where the system tells it', async () => {
+  if (process.platform !== 'linux') return assert.equal(residentBytes(process.pid), null)
+  const parent = spawn(process.execPath, ['-e', `require('node:child_process').spawn(process.execPath, ['-e', 'const held = Buffer.alloc(64 << 20, 1); console.log(held.length); setInterval(() => 0, 1000)'], {stdio: ['ignore', 'inherit', 'inherit']})`], { stdio: ['pipe', 'pipe', 'inherit'], detached: true })
+  const { pid = 0 } = parent
+  try {
+    await once(parent.stdout, 'data')
+    const alone = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+    assert.ok((residentBytes(pid) ?? 0) > alone + 64 * 1024 * 1024)
+  } finally {
+    process.kill(-pid, 'SIGKILL')
+  }
+  await once(parent, 'close')
+  assert.equal(residentBytes(pid), null)
 })

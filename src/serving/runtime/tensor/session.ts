@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { MillraceError, errnoCode, errorMessage } from '../../../platform/errors/index.ts'
 import { onnxRuntime } from '../onnx.ts'
+import type { Provider } from '../session/messages.ts'
 import type { ModelSession } from '../session/port.ts'
 import { withoutZipMap } from '../zipmap.ts'
 import { datatypeOfOnnx, fixedType } from './datatypes.ts'
@@ -19,23 +20,37 @@ export type TensorMap = ReadonlyMap<string, TensorValue>
 
 const OPTIONS = { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const
 
-/** The ZipMap with which classifiers are exported is taken out. MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run. */
-export async function openSession(file: string): Promise<InferenceSession> {
+/**
+ * The ZipMap with which classifiers are exported is taken out. MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run; PROVIDER_MISSING where
+ * ONNX Runtime has no such provider, or the provider no device.
+ */
+export async function openSession(file: string, provider: Provider = 'cpu'): Promise<InferenceSession> {
   try {
     if (statSync(file).size === 0) throw new MillraceError('MODEL_INVALID', `${file.split('/').at(-1)} is empty`)
     const { InferenceSession: Session } = await onnxRuntime()
-    const session = await Session.create(file, OPTIONS)
+    // Without the second a part of a model that CUDA has no kernel for could not run.
+    const options = provider === 'cuda' ? { ...OPTIONS, executionProviders: ['cuda', 'cpu'] } : OPTIONS
+    const session = await Session.create(file, options)
     if (session.outputMetadata.every((meta) => meta.isTensor)) return session
     const changed = withoutZipMap(await readFile(file))
     if (!changed) return session
     await session.release()
-    return await Session.create(changed, OPTIONS)
+    return await Session.create(changed, options)
   } catch (error) {
     if (error instanceof MillraceError) throw error
+    if (provider === 'cuda' && /cuda|execution_?provider/i.test(errorMessage(error))) throw providerMissing(error)
     const name = file.split('/').at(-1)
     const message = errnoCode(error) === 'ENOENT' ? `the version has no file ${name}, and only ONNX models are served` : `${name} is not a model that ONNX Runtime can load: ${errorMessage(error)}`
     throw new MillraceError('MODEL_INVALID', message, { cause: error })
   }
+}
+
+function providerMissing(error: unknown): MillraceError {
+  return new MillraceError(
+    'PROVIDER_MISSING',
+    `execution_provider is cuda, and ONNX Runtime cannot use it here (${errorMessage(error).slice(0, 300)}): it needs an NVIDIA GPU, CUDA 12 and cuDNN 9, and its provider's libraries (\`ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node\`, Linux x64); or set execution_provider: cpu`,
+    { cause: error },
+  )
 }
 
 export function interfaceOf(session: Pick<ModelSession, 'inputMetadata' | 'outputMetadata'>): TensorInterface {
