@@ -35,14 +35,25 @@ async function run(options: Options): Promise<void> {
   const { connect } = await import('./connect.ts')
   const { ReplayStore } = await import('./replay/source.ts')
   const { replay } = await import('./replay/run.ts')
-  const { drawHtml, drawText } = await import('./replay/draw.ts')
+  const { replayTensors } = await import('./replay/run-tensors.ts')
+  const { drawHtml, drawTensorText, drawText } = await import('./replay/draw.ts')
   const { writeFileDurable } = await import('../platform/fs/index.ts')
   const project = loadProject()
   const { model, version, against, by } = options
   const store = await ReplayStore.open(project, { model, from, to })
   try {
     const more = { ...(against === undefined ? {} : { against }), ...(by === undefined ? {} : { by }) }
-    const report = await replay(store, connect(project, 'serving', { timeoutMs: 60_000 }), { model, version, from, to, ...more, onProgress: progress() })
+    const transport = connect(project, 'serving', { timeoutMs: 60_000 })
+    const asked = { model, version, from, to, ...more, onProgress: progress() }
+    // A model that was asked both ways: the rows say more, since they have labels.
+    if ((await store.count()) === 0 && (await store.countTensors()) > 0) {
+      if (by !== undefined || options.html !== undefined) throw new MillraceError('USAGE', `${model} was asked by tensors: its report is by output, as text and --json; --by and --html are for rows`)
+      const report = await replayTensors(store, transport, asked)
+      if (options.json !== undefined) writeFileDurable(options.json, `${JSON.stringify(report, null, 2)}\n`)
+      process.stdout.write(drawTensorText(report))
+      return
+    }
+    const report = await replay(store, transport, asked)
     if (options.json !== undefined) writeFileDurable(options.json, `${JSON.stringify(report, null, 2)}\n`)
     if (options.html !== undefined) writeFileDurable(options.html, drawHtml(report))
     process.stdout.write(drawText(report))

@@ -62,17 +62,26 @@ export function predictionsView({ journal: files, packed }: Pick<QueryFiles, 'jo
 }
 
 /** Answers that were recorded whole, of no probe; inputs and features as the text of their JSON. Of a request that was sent twice the earliest counts. */
-export function recordedView({ journal, packed }: Pick<QueryFiles, 'journal' | 'packed'>): string {
-  const columns = { ...JOURNAL_COLUMNS, inputs: 'VARCHAR', features: 'VARCHAR' }
-  const names = ['id', 'row', 'model', 'version', 'time', 'score', 'missing', 'inputs', 'features', 'masked', 'left_out'].map((name) => `"${name}"`).join(', ')
-  const where = `where role = 'champion' and not coalesce(probe, false) and inputs is not null and score is not null`
+export function recordedView(files: Pick<QueryFiles, 'journal' | 'packed'>): string {
+  return recordedLines('recorded', ['id', 'row', 'model', 'version', 'time', 'score', 'missing', 'inputs', 'features', 'masked', 'left_out'], 'inputs is not null and score is not null', files)
+}
+
+/** The same of requests whose tensors were the model's own; `tensors` is the text of its JSON. */
+export function recordedTensorsView(files: Pick<QueryFiles, 'journal' | 'packed'>): string {
+  return recordedLines('recorded_tensors', ['id', 'model', 'version', 'time', 'tensors', 'masked'], `tensors is not null and json_exists(tensors, '$.inputs')`, files)
+}
+
+function recordedLines(view: string, members: readonly string[], kept: string, { journal, packed }: Pick<QueryFiles, 'journal' | 'packed'>): string {
+  const columns = { ...JOURNAL_COLUMNS, inputs: 'VARCHAR', features: 'VARCHAR', tensors: 'VARCHAR' }
+  const names = members.map((name) => `"${name}"`).join(', ')
+  const where = `where role = 'champion' and not coalesce(probe, false) and ${kept}`
   const described = Object.entries(columns).map(([name, type]) => `"${name}": ${literal(type)}`).join(', ')
   const sources = [
     ...(packed.length === 0 ? [] : [`select ${names} from read_parquet([${packed.map(literal).join(', ')}], union_by_name = true, hive_partitioning = false) ${where}`]),
     ...(journal.length === 0 ? [] : [`select ${names} from read_json([${journal.map(literal).join(', ')}], format = 'newline_delimited', ignore_errors = true, columns = {${described}}) ${where} and crc is not null`]),
   ]
   const nothing = `select ${Object.entries(columns).map(([name, type]) => `null::${type} as "${name}"`).join(', ')} limit 0`
-  return `create view recorded as ${sources.length === 0 ? nothing : sources.join(' union all ')}`
+  return `create view ${view} as ${sources.length === 0 ? nothing : sources.join(' union all ')}`
 }
 
 /** Inputs and features are the text of the line's JSON there. */

@@ -1,4 +1,5 @@
 import type { Difference, ReplayReport } from './report.ts'
+import type { TensorReport } from './tensor-report.ts'
 
 const BAR = 40
 
@@ -9,13 +10,33 @@ export function drawText(report: ReplayReport): string {
   if (report.masked.rows > 0) lines.push(`${report.masked.rows} rows cannot be sent again: ${report.masked.column ?? ''} is masked in the journal`)
   if (report.refused.rows > 0) lines.push(`${report.refused.rows} rows were refused, as: ${printable(report.refused.example ?? '')}`)
   if (!overall) return `${lines.join('\n')}\n`
-  lines.push('', 'difference        rows')
-  const most = Math.max(1, ...histogram.map(({ rows }) => rows))
-  for (const { from, to, rows } of histogram) lines.push(`${signed((from + to) / 2).padStart(9)} ${String(rows).padStart(12)} ${'█'.repeat(Math.ceil((rows / most) * BAR))}`)
-  const table = [HEAD, ...[overall, ...slices].map(cells)]
-  const widths = HEAD.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)))
-  lines.push('', ...(by === null ? [] : [`by ${printable(by)}`]), ...table.map((row) => row.map((text, i) => (i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join('  ').trimEnd()))
+  lines.push('', 'difference        rows', ...drawBars(histogram), '', ...(by === null ? [] : [`by ${printable(by)}`]), ...drawTable([HEAD, ...[overall, ...slices].map(cells)]))
   return `${lines.join('\n')}\n`
+}
+
+/** The same for requests by tensors. */
+export function drawTensorText({ model, a, b, from, to, recorded, replayed, refused, masked, left_out: leftOut, histogram, outputs }: TensorReport): string {
+  const lines = [`${model}: ${b} against ${a}, ${from} to ${to}`, `${replayed} of ${recorded} recorded requests by tensors replayed`]
+  if (masked.requests > 0) lines.push(`${masked.requests} requests cannot be sent again: ${printable(masked.input ?? '')} is masked in the journal`)
+  if (leftOut.requests > 0) lines.push(`${leftOut.requests} requests cannot be sent again: tensors of theirs were too large, and were left out of the journal`)
+  if (leftOut.outputs > 0) lines.push(`${leftOut.outputs} outputs were left out of the journal, and are not compared; --against compares them`)
+  if (refused.requests > 0) lines.push(`${refused.requests} requests were refused, as: ${printable(refused.example ?? '')}`)
+  if (histogram.length > 0) lines.push('', 'mean difference outputs', ...drawBars(histogram))
+  if (outputs.length > 0) {
+    const rows = outputs.map((one) => [printable(one.output), String(one.requests), String(one.elements), digits(one.mean_absolute_difference), digits(one.max_absolute_difference), `${(one.changed * 100).toFixed(2)} %`])
+    lines.push('', ...drawTable([['output', 'requests', 'elements', 'mean |d|', 'max |d|', 'changed'], ...rows]))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function drawBars(histogram: ReplayReport['histogram']): readonly string[] {
+  const most = Math.max(1, ...histogram.map(({ rows }) => rows))
+  return histogram.map(({ from, to, rows }) => `${signed((from + to) / 2).padStart(9)} ${String(rows).padStart(12)} ${'█'.repeat(Math.ceil((rows / most) * BAR))}`)
+}
+
+function drawTable(table: readonly (readonly string[])[]): readonly string[] {
+  const widths = (table[0] ?? []).map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)))
+  return table.map((row) => row.map((text, i) => (i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join('  ').trimEnd())
 }
 
 const HEAD = ['slice', 'rows', 'mean', 'mean |d|', 'max |d|', 'class changes', 'labelled', 'log loss a', 'b', 'AUC a', 'b']

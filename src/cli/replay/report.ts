@@ -79,7 +79,7 @@ async function judge(store: ReplayStore, slice: string, classifier: boolean): Pr
   }))
 }
 
-async function histogram(store: ReplayStore, largest: number): Promise<ReplayReport['histogram']> {
+export async function histogram(store: ReplayStore, largest: number): Promise<ReplayReport['histogram']> {
   const reach = largest === 0 ? 1 : largest
   const width = (2 * reach) / BINS
   const found = await store.rows(`select least(greatest(floor((b - a + ${reach}) / ${width}), 0), ${BINS - 1})::INTEGER as bin, count(*)::INTEGER as "rows" from compared group by 1`)

@@ -4,8 +4,9 @@ import { Instance } from '../../platform/duckdb/instance.ts'
 import { literal } from '../../platform/duckdb/sql.ts'
 import type { Project } from '../project.ts'
 import { loadLabels } from '../query/tables.ts'
-import { queryFiles, recordedView } from '../query/views.ts'
+import { queryFiles, recordedTensorsView, recordedView } from '../query/views.ts'
 import type { Recorded, Row } from './rows.ts'
+import type { RecordedTensors, TensorDifference, Tensors } from './tensors.ts'
 
 export interface Span {
   readonly model: string
@@ -43,13 +44,53 @@ export class ReplayStore {
     await loadLabels(reading, project)
     const within = `model = ${literal(model)} and "time" >= ${from} and "time" < ${to}`
     await reading.run(`create view replayed as select r.*, l.label from (select distinct on (id, "row") * from recorded where ${within} order by id, "row", "time") r left join labels l using (id, "row")`)
+    await reading.run(recordedTensorsView(files))
+    await reading.run(`create view replayed_tensors as select distinct on (id) * from recorded_tensors where ${within} order by id, "time"`)
+    await reading.run('create table compared_tensors (output VARCHAR, elements INTEGER, changed DOUBLE, numbers INTEGER, absolute DOUBLE, largest DOUBLE)')
     await reading.run('create table compared (a DOUBLE, b DOUBLE, label DOUBLE, "text" VARCHAR, "number" DOUBLE)')
     return new ReplayStore(instance, reading, await instance.connect())
   }
 
-  async count(): Promise<number> {
-    const [row] = (await this.#reading.runAndReadAll('select count(*)::INTEGER from replayed')).getRows()
+  count(): Promise<number> {
+    return this.#count('replayed')
+  }
+
+  /** Requests whose tensors were the model's own. */
+  countTensors(): Promise<number> {
+    return this.#count('replayed_tensors')
+  }
+
+  async #count(view: string): Promise<number> {
+    const [row] = (await this.#reading.runAndReadAll(`select count(*)::INTEGER from ${view}`)).getRows()
     return Number(row?.[0] ?? 0)
+  }
+
+  async *recordedTensors(): AsyncGenerator<readonly RecordedTensors[], void> {
+    const result = await this.#reading.stream('select tensors, masked::JSON::VARCHAR from replayed_tensors')
+    for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+      yield chunk.getRows().map(([tensors, masked]) => {
+        const { inputs = {}, outputs = {} } = parse<{ readonly inputs?: Tensors; readonly outputs?: Tensors }>(tensors, {})
+        return { inputs, outputs, masked: parse<readonly string[]>(masked, []) }
+      })
+    }
+  }
+
+  /** Of one request. The mean difference of each output goes where the histogram is drawn from. */
+  async addTensors(outputs: readonly { readonly name: string; readonly difference: TensorDifference }[]): Promise<void> {
+    const appender = await this.#writing.createAppender('compared_tensors')
+    for (const { name, difference: { elements, changed, numbers } } of outputs) {
+      appender.appendVarchar(name)
+      appender.appendInteger(elements)
+      appender.appendDouble(changed)
+      appender.appendInteger(numbers?.count ?? 0)
+      if (numbers) appender.appendDouble(numbers.absolute)
+      else appender.appendNull()
+      if (numbers) appender.appendDouble(numbers.largest)
+      else appender.appendNull()
+      appender.endRow()
+    }
+    appender.closeSync()
+    await this.add(outputs.flatMap(({ difference: { numbers } }) => (numbers ? [{ a: 0, b: numbers.sum / numbers.count, label: null, slice: null }] : [])))
   }
 
   /** By request, so that a slice of time does not come first. */

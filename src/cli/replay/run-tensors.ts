@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import type { Transport } from '../../../sdk/http.ts'
+import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import type { ReplayOptions } from './run.ts'
+import type { ReplayStore } from './source.ts'
+import { type TensorReport, tensorDifferences } from './tensor-report.ts'
+import { type RecordedTensors, type Tensors, compareTensors, decodeAnswer, encodeRequest, unsendable } from './tensors.ts'
+
+/** The same as `replay` for requests whose tensors were the model's own, one at a time. */
+export async function replayTensors(store: ReplayStore, transport: Transport, options: ReplayOptions): Promise<TensorReport> {
+  const { model, version, against } = options
+  const ask = asker(transport, model)
+  const total = await store.countTensors()
+  const refused = { requests: 0, example: null as string | null }
+  const masked = { requests: 0, input: null as string | null }
+  const leftOut = { requests: 0, outputs: 0 }
+  let done = 0
+  let replayed = 0
+  const compare = async (recorded: RecordedTensors): Promise<void> => {
+    const answered = await ask(version, recorded.inputs)
+    const before = against === undefined ? recorded.outputs : await ask(against, recorded.inputs)
+    const compared = Object.entries(before).flatMap(([name, a]) => {
+      // A hashed output is no number any more.
+      if (against === undefined && recorded.masked.includes(name)) return []
+      const b = answered[name]
+      if (!b) throw new RangeError(`there is no output ${name} any more`)
+      const difference = compareTensors(name, a, b)
+      if (difference === null) leftOut.outputs++
+      return difference === null ? [] : [{ name, difference }]
+    })
+    await store.addTensors(compared)
+    replayed++
+  }
+  for await (const chunk of store.recordedTensors()) {
+    for (const recorded of chunk) {
+      const why = unsendable(recorded)
+      if (why && 'masked' in why) {
+        masked.requests++
+        masked.input ??= why.masked
+      } else if (why) leftOut.requests++
+      else {
+        try {
+          await compare(recorded)
+        } catch (error) {
+          if (!isRefusal(error)) throw error
+          refused.requests++
+          refused.example ??= errorMessage(error)
+        }
+      }
+      options.onProgress(++done, total)
+    }
+  }
+  const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
+  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, ...(await tensorDifferences(store)) }
+}
+
+/** What the version says of this request: 400 or 422; or an answer of another shape. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof RangeError || (error instanceof MillraceError && error.code === 'INPUT_INVALID')) return true
+  return error instanceof Error && 'status' in error && (error.status === 400 || error.status === 422)
+}
+
+function asker(transport: Transport, model: string) {
+  const run = randomUUID()
+  let count = 0
+  return async (version: string, inputs: Tensors): Promise<Tensors> => {
+    const { body, headers } = encodeRequest(inputs)
+    const marks = { 'x-request-id': `replay-${run}-${count++}`, 'x-millrace-probe': 'true', 'x-millrace-actor': 'replay' }
+    const response = await transport.raw('POST', `/v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}/infer`, { body, headers: { ...headers, ...marks } })
+    const bytes = Buffer.from(await response.arrayBuffer())
+    return decodeAnswer(bytes, Number(response.headers.get('inference-header-content-length') ?? bytes.length))
+  }
+}

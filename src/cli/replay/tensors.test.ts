@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { createTransport } from '../../../sdk/http.ts'
+import { packSegment } from '../../serving/journal/parquet/pack.ts'
+import { type TestService, startForTest } from '../../platform/service/testing.ts'
+import { servingService } from '../../serving/index.ts'
+import { FIXTURES, ready, testConfig } from '../../serving/testing.ts'
+import { drawTensorText } from './draw.ts'
+import { replayTensors } from './run-tensors.ts'
+import { ReplayStore } from './source.ts'
+import type { TensorReport } from './tensor-report.ts'
+import { compareTensors, decodeAnswer, encodeRequest } from './tensors.ts'
+
+let folder: string
+let service: TestService
+let config: ReturnType<typeof testConfig>
+const FROM = Date.now() - 1000
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'replay-tensors-'))
+  for (const [model, version, from] of [['same', '1', 'INT64'], ['same', '2', 'FP32'], ['same', '3', 'FP32'], ['wide', '1', 'INT64']] as const) {
+    mkdirSync(join(folder, 'models', model, version), { recursive: true })
+    cpSync(join(FIXTURES, 'identity', `${from}.onnx`), join(folder, 'models', model, version, 'model.onnx'))
+  }
+  config = testConfig({ yaml: `model_repository: '${join(folder, 'models')}'` })
+  service = await startForTest(servingService, config, { projectFolder: folder })
+  await ready(service.url)
+})
+after(async () => {
+  await service.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function ask(model: string, datatype: string, data: readonly (number | string)[]): Promise<void> {
+  const described = (await (await fetch(`${service.url}/v2/models/${model}`)).json()) as { readonly inputs: readonly [{ readonly name: string }] }
+  const tensor = { datatype, shape: [data.length / 2, 2], data }
+  const { body, headers } = encodeRequest({ [described.inputs[0].name]: tensor })
+  const response = await fetch(`${service.url}/v2/models/${model}/infer`, { method: 'POST', body: new Uint8Array(body), headers })
+  assert.equal(response.status, 200, await response.text())
+}
+
+async function run(model: string, version: string, against?: string): Promise<TensorReport> {
+  const options = { model, version, ...(against === undefined ? {} : { against }), from: FROM, to: Date.now() + 1000, onProgress: () => undefined }
+  const store = await ReplayStore.open({ folder, config }, options)
+  try {
+    return await replayTensors(store, createTransport(service.url), options)
+  } finally {
+    store.close()
+  }
+}
+
+describe('millrace replay of a model asked by tensors', () => {
+  test('the same version gives the same elements again, NaN and infinities too; what was too large to be kept is counted', async () => {
+    await ask('same', 'FP32', [0.1, 'NaN', 'Infinity', 4])
+    await ask('same', 'FP32', [1, 2])
+    await ask('same', 'FP32', Array.from({ length: 2000 }, (_, i) => i))
+    const report = await run('same', '3')
+    assert.deepEqual([report.recorded, report.replayed, report.left_out.requests, report.refused.requests], [3, 2, 1, 0])
+    assert.deepEqual(report.outputs.map(({ requests, elements, max_absolute_difference: largest, changed }) => [requests, elements, largest, changed]), [[2, 6, 0, 0]])
+    assert.match(drawTensorText(report), /2 of 3 recorded requests by tensors replayed\n1 requests cannot be sent again/)
+    assert.equal((await run('same', '2', '3')).outputs[0]?.changed, 0)
+  })
+
+  test('a version that does not take them is refused, and that is counted', async () => {
+    const report = await run('same', '1')
+    assert.deepEqual([report.replayed, report.refused.requests], [1, 1])
+    assert.ok(report.refused.example)
+  })
+
+  test('whole numbers beyond 2^53 are sent to the last digit, from packed Parquet too', async () => {
+    await ask('wide', 'INT64', ['9007199254740993', '-9223372036854775808'])
+    const { stop } = service
+    await stop()
+    service = await startForTest(servingService, config, { projectFolder: folder })
+    await ready(service.url)
+    await packSegment(join(folder, '.millrace', 'serving', 'journal'), 0)
+    const report = await run('wide', '1')
+    assert.deepEqual([report.replayed, report.outputs[0]?.elements, report.outputs[0]?.changed], [1, 2, 0])
+  })
+
+  test('elements are compared one by one; texts and booleans by whether they are the same', () => {
+    const tensor = (datatype: string, ...data: (number | string | boolean)[]) => ({ datatype, shape: [data.length], data })
+    assert.deepEqual(compareTensors('y', tensor('FP32', 1, 2, 'NaN'), tensor('FP32', 1.5, 1, 'NaN')), { elements: 3, changed: 2, numbers: { count: 3, sum: -0.5, absolute: 1.5, largest: 1 } })
+    assert.deepEqual(compareTensors('y', tensor('BYTES', 'a', 'b'), tensor('BYTES', 'a', 'c')), { elements: 2, changed: 1, numbers: null })
+    assert.throws(() => compareTensors('y', tensor('FP32', 1), tensor('FP32', 1, 2)), /shape \[2\], and had \[1\]/)
+    const text = { x: { datatype: 'BYTES', shape: [2], data: ['é', ''] } }
+    const { body, headers } = encodeRequest(text)
+    assert.deepEqual(decodeAnswer(Buffer.concat([Buffer.from(body.subarray(0, Number(headers['inference-header-content-length'])).toString().replace('"inputs"', '"outputs"')), body.subarray(Number(headers['inference-header-content-length']))]), Number(headers['inference-header-content-length']) + 1), text)
+  })
+})
