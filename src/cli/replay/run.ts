@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Transport } from '../../../sdk/http.ts'
+import { ApiError, type Transport } from '../../../sdk/http.ts'
 import { servingClient } from '../../../sdk/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { type ReplayReport, differences } from './report.ts'
@@ -89,7 +89,7 @@ function asker(transport: Transport, model: string) {
       return await client.predict(model, rows, { version, probe: true, requestId: `replay-${run}-${count++}`, headers: { 'x-millrace-actor': 'replay' } })
     } catch (error) {
       // V2's errors carry no code: a 400 or 422 is what the version says of these rows.
-      if (error instanceof MillraceError && (error.status === 400 || error.status === 422)) throw new MillraceError('INPUT_INVALID', error.message, { cause: error })
+      if (error instanceof ApiError && (error.status === 400 || error.status === 422)) throw new MillraceError('INPUT_INVALID', error.message, { cause: error })
       throw error
     }
   }
