@@ -68,6 +68,21 @@ describe('packing the journal into Parquet', () => {
     journal.close()
   })
 
+  for (const [what, wide] of [
+    ['rows of 40 columns', (i: number) => ({ inputs: Object.fromEntries(Array.from({ length: 40 }, (_, column) => [`column_${column}`, i * 40 + column + 0.123456789])) })],
+    ['tensors of 1,024 elements', (i: number) => ({ tensors: { inputs: { x: { datatype: 'FP64', shape: [1, 1024], data: Array.from({ length: 1024 }, (_, at) => i + at / 7) } }, outputs: {} } })],
+  ] as const) {
+    test(`takes a segment of megabytes of ${what} in the memory that the packer has`, async () => {
+      const journal = write(Array.from({ length: what.startsWith('rows') ? 6000 : 500 }, (_, i) => record(i, wide(i))))
+      journal.rotate()
+      const note = await packAside(folder, 0, new AbortController().signal)
+      const [counted] = await parquetRows('count(distinct id)::INTEGER as ids, sum(length(coalesce(tensors, inputs)))::INTEGER as characters')
+      assert.equal(counted?.['ids'], note.rows)
+      assert.ok(Number(counted?.['characters']) > 5_000_000)
+      journal.close()
+    })
+  }
+
   test('a reader finds each line once, packed or not, and again in the segment where that went on', async () => {
     const journal = write([record(1), record(2)])
     journal.rotate()
