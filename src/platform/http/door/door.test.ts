@@ -219,6 +219,30 @@ describe('a connection at the door', () => {
     assert.match(said(), /^HTTP\/1\.1 200 OK/)
   })
 
+  test('is node:http’s when too many hold half a request', async () => {
+    const server = echoServer()
+    openDoor(server, echo)
+    const port = await listening(server)
+    const half = `POST /hot HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n${'x'.repeat(190_000)}`
+    const sockets = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
+    const ways = sockets.map((socket) => new Promise<string>((resolve) => {
+      let text = ''
+      socket.on('data', (chunk) => {
+        text += chunk.toString('latin1')
+        const way = /X-Way: (\w+)/.exec(text)?.[1]
+        if (way !== undefined) resolve(way)
+      })
+    }))
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.write(half, resolve))))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    for (const socket of sockets) socket.write('x'.repeat(10_000))
+    const seen = await Promise.all(ways)
+    assert.ok(seen.includes('door') && seen.includes('node'), seen.join())
+    for (const socket of sockets) socket.destroy()
+    server.closeAllConnections()
+    server.close()
+  })
+
   test('of a caller that has left is not written to any more', async () => {
     let answerIt = (): void => undefined
     const { server, socket, said, closed } = await open({}, (request, answer) => {

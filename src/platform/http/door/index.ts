@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { HeldBytes } from './waiting.ts'
 import { Connection, type WholeRequestTaker } from './connection.ts'
 
 export type { Answer } from './answer.ts'
@@ -7,6 +8,8 @@ export type { WholeRequestTaker } from './connection.ts'
 export type { WholeRequest } from './request.ts'
 
 const MOST_BODY = 256 * 1024
+/** Of requests that have not come whole, all connections together. */
+const MOST_HELD = 16 * 1024 * 1024
 /** How often connections are looked at that have done nothing for long. */
 const SWEEP_MS = 5000
 
@@ -21,6 +24,7 @@ export function openDoor(server: Server, taker: WholeRequestTaker, sweepMs = SWE
   const options = {
     taker,
     mostBody: MOST_BODY,
+    held: new HeldBytes(MOST_HELD),
     keepAlive,
     closed: (connection: Connection) => void open.delete(connection),
     handOver: (socket: Socket, bytes: Buffer) => {
@@ -36,8 +40,11 @@ export function openDoor(server: Server, taker: WholeRequestTaker, sweepMs = SWE
     const now = performance.now()
     for (const connection of open) {
       if (connection.busy) continue
-      if (!connection.idle && now - connection.since > server.headersTimeout) connection.timeOut()
-      else if (connection.idle && now - connection.since > server.keepAliveTimeout) connection.destroy()
+      const { idle, coming, since } = connection
+      const limit = coming === 'body' ? server.requestTimeout : coming === 'head' ? server.headersTimeout : server.keepAliveTimeout
+      if (limit === 0 || now - since <= limit) continue
+      if (idle) connection.destroy()
+      else connection.timeOut()
     }
   }, sweepMs).unref()
   const { closeIdleConnections, closeAllConnections } = server

@@ -9,8 +9,8 @@ export interface WholeRequest {
   readonly socket: { readonly remoteAddress?: string | undefined; readonly writable: boolean }
 }
 
-/** `more`: so far it may be one that is understood here. `other`: it is not, whatever may follow. */
-export type Parsed = { readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly bodyFrom: number; readonly end: number } | 'more' | 'other'
+/** With `needed`: so far it may be one that is understood here, and to know more takes so many bytes, the first included. `other`: it is not, whatever may follow. */
+export type Parsed = { readonly needed: number; readonly part: 'head' | 'body' } | { readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly bodyFrom: number; readonly end: number } | 'other'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const MOST_HEAD_BYTES = 8 * 1024
@@ -28,7 +28,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set(['transfer-encoding', 'expect', '
  */
 export function parseRequest(bytes: Buffer, mostBody: number): Parsed {
   const headEnd = bytes.indexOf(HEAD_END)
-  if (headEnd < 0) return bytes.length < MOST_HEAD_BYTES && POST.subarray(0, bytes.length).equals(bytes.subarray(0, POST.length)) ? 'more' : 'other'
+  if (headEnd < 0) return bytes.length < MOST_HEAD_BYTES && POST.subarray(0, bytes.length).equals(bytes.subarray(0, POST.length)) ? { needed: bytes.length + 1, part: 'head' } : 'other'
   if (headEnd > MOST_HEAD_BYTES) return 'other'
   const head = bytes.toString('latin1', 0, headEnd + 2)
   const start = START.exec(head)
@@ -51,5 +51,5 @@ export function parseRequest(bytes: Buffer, mostBody: number): Parsed {
   const size = Number(length)
   if (size > mostBody) return 'other'
   const end = bodyFrom + size
-  return end > bytes.length ? 'more' : { url: start[1]!, headers, bodyFrom, end }
+  return end > bytes.length ? { needed: end, part: 'body' } : { url: start[1]!, headers, bodyFrom, end }
 }
