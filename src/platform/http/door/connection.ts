@@ -122,12 +122,18 @@ export class Connection {
   }
 
   #answered(close: boolean): void {
-    this.#busy = false
     this.since = performance.now()
     if (close) {
       this.#closing = true
       this.#socket.end()
     }
+    // A caller that does not read its answers gets no more of them.
+    if (this.#socket.writableNeedDrain) this.#socket.once('drain', () => this.#free())
+    else this.#free()
+  }
+
+  #free(): void {
+    this.#busy = false
     if (this.#closing || this.#reading) return
     if (this.#socket.isPaused()) this.#socket.resume()
     if (this.#waiting.size > 0) this.#read(this.#waiting.take())
