@@ -9,6 +9,7 @@ export const predictionHeaders = Type.Object({
   'x-millrace-model': Type.Optional(Type.String({ description: 'Which model, where several are deployed' })),
   'x-millrace-time': Type.Optional(Type.String({ description: 'The moment of the request, RFC 3339; only where project time is simulated' })),
   'x-envoy-expected-rq-timeout-ms': Type.Optional(Type.String({ description: 'Milliseconds after which nobody waits for the answer any more; at most the deployment’s limits.timeout' })),
+  'x-millrace-canary': Type.Optional(Type.String({ description: 'While a rollout is on: `always` asks the version that is tried, `never` the other; any other value says nothing. `deployments[].rollout.header` may give it another name' })),
   'x-millrace-probe': Type.Optional(Type.String({ description: '`true`: a synthetic request, which monitoring leaves out' })),
 })
 
