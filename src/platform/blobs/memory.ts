@@ -20,7 +20,7 @@ export function memoryBlobs(): Blobs {
     get: (key) => {
       const bytes = contents.get(checkKey(key))
       if (bytes === undefined) return Promise.reject(new MillraceError('NOT_FOUND', `${key}: there is no such file`))
-      return Promise.resolve({ size: bytes.length, body: Readable.from(bytes.length === 0 ? [] : [bytes], { objectMode: false }) })
+      return Promise.resolve({ size: bytes.length, body: Readable.from(bytes.length === 0 ? [] : [Uint8Array.from(bytes)], { objectMode: false }) })
     },
     stat: (key) => {
       const name = checkKey(key).split('/').at(-1) ?? ''

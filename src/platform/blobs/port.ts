@@ -63,7 +63,7 @@ export interface BlobInfo {
 }
 
 export interface Blob extends BlobInfo {
-  /** The caller reads it to its end or destroys it. */
+  /** The caller reads it to its end or destroys it, and may do with each chunk as it likes: nobody else has it. */
   readonly body: Readable
 }
 

@@ -2,8 +2,10 @@ import { Readable } from 'node:stream'
 import { MillraceError, errnoCode, toMillraceError } from '../errors/index.ts'
 import { checkKey } from './key.ts'
 import type { BlobEntry, Blobs } from './port.ts'
+import { freeReceived } from './received.ts'
 import { type Environment, type S3, answerOf, isMissing, loadS3, storeError } from './s3-client.ts'
 import { s3Direct } from './s3-direct.ts'
+import { putObject } from './s3-upload.ts'
 
 /** Without a slash at the end of `prefix`, which may be empty: the bucket itself. */
 export interface S3Place {
@@ -11,9 +13,6 @@ export interface S3Place {
   readonly prefix: string
 }
 
-/** At most 10,000 parts: artifacts up to 48 GiB; longer ones go up in parts past the server. A put holds this twice, and once more while a part is put together. */
-const PART_BYTES = 5 * 1024 * 1024
-const PARTS_AT_ONCE = 2
 /** S3's limit for a key, in bytes. */
 const LONGEST_KEY = 1024
 
@@ -43,7 +42,6 @@ export function parseS3(address: string): S3Place | undefined {
 export async function openS3Blobs(place: S3Place, environment: Environment = process.env): Promise<Blobs> {
   const s3 = await loadS3(environment)
   await check(s3, place)
-  const { Upload } = await import('@aws-sdk/lib-storage')
   const { client, sdk } = s3
   const Bucket = place.bucket
   const root = place.prefix === '' ? '' : `${place.prefix}/`
@@ -91,20 +89,18 @@ export async function openS3Blobs(place: S3Place, environment: Environment = pro
     put: async (key, content) => {
       await checkFree(key)
       const source = countedSource(content)
-      const body = Readable.from(source.chunks(), { objectMode: false })
       try {
-        await new Upload({ client, params: { Bucket, Key: objectKey(key), Body: body }, partSize: PART_BYTES, queueSize: PARTS_AT_ONCE }).done()
+        await putObject(s3, { Bucket, Key: objectKey(key) }, source.chunks())
         return { size: source.size() }
       } catch (error) {
         throw source.failure() ?? storeError(error, `storing ${key}`)
-      } finally {
-        body.destroy()
       }
     },
     get: async (key) => {
       try {
         const { Body, ContentLength } = await client.send(new sdk.GetObjectCommand({ Bucket, Key: objectKey(key) }))
         if (!(Body instanceof Readable) || ContentLength === undefined) throw new MillraceError('UPSTREAM_FAILED', `${key}: S3 answered without the content`)
+        freeReceived(Body)
         return { size: ContentLength, body: Body }
       } catch (error) {
         if (answerOf(error)?.name === 'NoSuchKey') throw new MillraceError('NOT_FOUND', `${key}: there is no such file`, { cause: error })
