@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { readArtifact } from '../runtime/artifact.ts'
+import { giveWay } from '../runtime/give-way.ts'
 import { type LoadOptions, LoadedModel } from '../runtime/model.ts'
 import { USUAL_BYTES } from '../runtime/side/process.ts'
 import type { CacheMetrics } from './cache-metrics.ts'
@@ -147,14 +148,16 @@ export class LoadedModels {
     try {
       const folder = await store.ensure(name, found, stop.signal)
       const loading = { ...settings(name), ...store.loadOptions(name) }
-      const aside = readArtifact(folder, loading.file).python !== null
+      await giveWay()
+      const artifact = readArtifact(folder, loading.file)
+      const aside = artifact.python !== null
       const estimate = aside ? USUAL_BYTES : COPIES * sizeOf(folder) + SESSION_BYTES
       if (room) this.#makeRoom(name, found.version, estimate)
       this.#reserved += estimate
       const alone = this.#loading.size <= 1
       const before = process.memoryUsage.rss()
       try {
-        const model = await LoadedModel.load(name, found.version, folder, loading)
+        const model = await LoadedModel.load(name, found.version, artifact, loading)
         const measured = alone ? process.memoryUsage.rss() - before : 0
         // Other work of the process moves its memory, too: a measurement counts only within reason.
         this.#keep(model, found, aside ? SESSION_BYTES : Math.min(Math.max(estimate, measured), 4 * estimate))

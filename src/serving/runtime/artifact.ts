@@ -10,6 +10,7 @@ import { insideRoot } from '../../platform/fs/index.ts'
 
 /** A model folder as MLflow lays it out, with `features.json` where Millrace made it. */
 export interface ModelArtifact {
+  readonly folder: string
   readonly onnxFile: string
   /** MLflow's loader of a model that is no ONNX: `mlflow.sklearn`; null for an ONNX model. */
   readonly python: string | null
@@ -39,6 +40,7 @@ export function readArtifact(folder: string, file = 'model.onnx'): ModelArtifact
   const { onnx, python_function: python } = mlmodel.flavors ?? {}
   const features = readOptional(join(folder, 'features.json'))
   return {
+    folder,
     onnxFile: insideRoot(folder, onnx?.data ?? file),
     python: python && !onnx && !existsSync(join(folder, file)) ? (python.loader_module ?? 'python_function') : null,
     signature: mlmodel.signature ? columnSignature(mlmodel.signature) : null,

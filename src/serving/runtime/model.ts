@@ -1,6 +1,7 @@
 import type { JournalRecord } from '../../api/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
-import { type ModelArtifact, readArtifact } from './artifact.ts'
+import type { ModelArtifact } from './artifact.ts'
+import { giveWay } from './give-way.ts'
 import { RowModel, type RowPredictor } from './row-model.ts'
 import { openModelSession } from './session/open.ts'
 import type { ModelSession, Place, RunPlace } from './session/port.ts'
@@ -57,13 +58,13 @@ export class LoadedModel {
   }
 
   /**
-   * Loads the folder, warms the session with the input example and with what was recorded, and checks that it answers a row with a finite number. MODEL_INVALID says
+   * Loads what `readArtifact` found, warms the session with the input example and with what was recorded, and checks that it answers a row with a finite number. MODEL_INVALID says
    * why it cannot be served.
    */
-  static async load(name: string, version: string, folder: string, { file, maxBatchSize, run, provider, python, recorded }: LoadOptions = {}): Promise<LoadedModel> {
-    const artifact = readArtifact(folder, file)
+  static async load(name: string, version: string, artifact: ModelArtifact, { maxBatchSize, run, provider, python, recorded }: LoadOptions = {}): Promise<LoadedModel> {
+    await giveWay()
     if (artifact.python !== null && python) {
-      const model = await PythonModel.load(name, version, folder, artifact, python)
+      const model = await PythonModel.load(name, version, artifact, python)
       try {
         await warmRows(model, (await recorded?.()) ?? [])
       } catch (error) {
@@ -73,11 +74,14 @@ export class LoadedModel {
       return new LoadedModel(name, version, model, model, null, maxBatchSize)
     }
     const session = await openModelSession(artifact.onnxFile, run, provider)
+    await giveWay()
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)
       if (typeof rows !== 'string') await rows.check(artifact.example)
+      await giveWay()
       const records = (await recorded?.()) ?? []
+      await giveWay()
       if (typeof rows !== 'string') await warmRows(rows, records)
       if (tensors) await warmTensors(session, tensors, records)
       if (maxBatchSize !== undefined && maxBatchSize > 0) refuseFixedBatch(tensors, maxBatchSize)

@@ -10,6 +10,7 @@ import { Journal } from '../journal/journal.ts'
 import { FIXTURES } from '../testing.ts'
 import { FeatureLookup } from './lookup.ts'
 import { ServingMetrics } from './metrics.ts'
+import { readArtifact } from './artifact.ts'
 import { LoadedModel } from './model.ts'
 import { DataPlane, type Row, type Served, type Target } from './plane.ts'
 
@@ -24,7 +25,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'serving-'))
   journal = Journal.open({ folder, durability: 'process' })
   plane = new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 }), pino({ level: 'silent' }))
-  const load = async (name: string): Promise<Target> => ({ model: await LoadedModel.load(name, '1', join(FIXTURES, name)), alias: 'champion' })
+  const load = async (name: string): Promise<Target> => ({ model: await LoadedModel.load(name, '1', readArtifact(join(FIXTURES, name))), alias: 'champion' })
   one = await load('one')
   two = await load('two')
   plain = await load('plain')

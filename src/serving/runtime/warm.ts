@@ -1,5 +1,6 @@
 import type { JournalRecord, JournalTensor } from '../../api/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import { giveWay } from './give-way.ts'
 import type { Job, RowPredictor } from './row-model.ts'
 import type { ModelSession } from './session/port.ts'
 import { convert } from './tensor/convert.ts'
@@ -17,7 +18,10 @@ const ALONE = 3
 export async function warmRows(model: RowPredictor, records: readonly JournalRecord[]): Promise<void> {
   const fitting = records.filter(({ inputs }) => inputs !== undefined && model.validate(inputs).length === 0).slice(0, model.batch)
   if (fitting.length === 0) return
-  for (const record of fitting.slice(0, ALONE)) await predict(model, [record])
+  for (const record of fitting.slice(0, ALONE)) {
+    await predict(model, [record])
+    await giveWay()
+  }
   await predict(model, fitting)
 }
 
@@ -56,6 +60,7 @@ export async function warmTensors(session: Pick<ModelSession, 'run'>, model: Ten
     if (!given) continue
     try {
       await runSession(session, given, outputs)
+      await giveWay()
     } catch (error) {
       throw refused([record], error)
     }

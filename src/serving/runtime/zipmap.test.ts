@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { FIXTURES } from '../testing.ts'
+import { readArtifact } from './artifact.ts'
 import { LoadedModel } from './model.ts'
 import { withoutZipMap } from './zipmap.ts'
 
@@ -19,7 +20,7 @@ const expected: Expected = JSON.parse(readFileSync(join(FIXTURES, 'zipmap.json')
 describe('classifiers as their converters export them', () => {
   for (const [library, output] of [['sklearn', 'output_probability'], ['lightgbm', 'probabilities']] as const) {
     test(`${library}: the probabilities are a tensor under the name that the maps had, and what the library predicts`, async () => {
-      const model = await LoadedModel.load(library, '1', join(FIXTURES, library))
+      const model = await LoadedModel.load(library, '1', readArtifact(join(FIXTURES, library)))
       const { tensors } = model
       assert.ok(tensors)
       assert.deepEqual(tensors.outputs.find(({ name }) => name === output), { name: output, datatype: 'FP32', shape: [-1, 2] })

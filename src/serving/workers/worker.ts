@@ -13,6 +13,7 @@ import { recentRecords } from '../journal/recent.ts'
 import { Lifecycle } from '../limits/lifecycle.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import { Locator } from '../routing/locate.ts'
+import { readArtifact } from '../runtime/artifact.ts'
 import { LoadedModel } from '../runtime/model.ts'
 import { ServingMetrics } from '../runtime/metrics.ts'
 import { DataPlane } from '../runtime/plane.ts'
@@ -154,7 +155,9 @@ export class Worker {
     for (const one of placed) {
       if (this.#models.has(keyOf(one))) continue
       const started = performance.now()
-      const model = await LoadedModel.load(one.model, one.version, one.folder, { ...this.#find(one.model)?.loading, ...one.options, recorded: () => recentRecords(join(this.#task.folder, 'journal'), one.model) }).catch((reason: unknown) => {
+      const options = { ...this.#find(one.model)?.loading, ...one.options, recorded: () => recentRecords(join(this.#task.folder, 'journal'), one.model) }
+      const load = async () => LoadedModel.load(one.model, one.version, readArtifact(one.folder, options.file), options)
+      const model = await load().catch((reason: unknown) => {
         this.#log.error({ model: one.model, version: one.version, err: reason }, 'a worker cannot load a version')
         throw reason
       })

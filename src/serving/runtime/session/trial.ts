@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { giveWay } from '../give-way.ts'
 import { countOf } from '../tensor/value.ts'
 import { datatypeOfOnnx, fixedType } from '../tensor/datatypes.ts'
 
@@ -43,6 +44,7 @@ async function best(session: InferenceSession, TensorClass: Made, rows: number):
   try {
     for (let i = 0; i <= RUNS; i++) {
       const { took } = await timedRun(session, feeds, fetch)
+      await giveWay()
       // The first run of all sets things up.
       if (i > 0) fastest = Math.min(fastest, took)
       if (fastest > HOPELESS_MS && fastest < Number.POSITIVE_INFINITY) break

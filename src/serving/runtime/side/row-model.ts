@@ -42,7 +42,7 @@ export class PythonModel implements RowPredictor {
   }
 
   /** Starts the process, and has it predict the row that the model was logged with. MODEL_INVALID says why the version cannot be served. */
-  static async load(name: string, version: string, folder: string, { signature, features, example, python }: ModelArtifact, { interpreter, log }: PythonOptions): Promise<PythonModel> {
+  static async load(name: string, version: string, { folder, signature, features, example, python }: ModelArtifact, { interpreter, log }: PythonOptions): Promise<PythonModel> {
     if (interpreter === undefined) {
       throw new MillraceError('MODEL_INVALID', `the version is a Python model (${python}), and no interpreter is configured: set services.serving.python to one that has mlflow and what the model needs, or register the model as ONNX`)
     }
