@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JournalRecord } from '../../api/serving.ts'
 import { errnoCode } from '../../platform/errors/index.ts'
+import { giveWay } from '../runtime/give-way.ts'
 import { isWholeLine } from './format.ts'
 
 export interface RecentOptions {
@@ -30,6 +31,7 @@ export async function recentRecords(folder: string, model: string, { count = COU
       left -= block.length
       collect(block, mark, count, found)
       if (found.length >= count || left <= 0) return found
+      await giveWay()
     }
   }
   return found
@@ -70,13 +72,15 @@ async function* linesBackwards(file: string): AsyncGenerator<Buffer> {
   }
 }
 
-/** Adds what is wanted of the lines, the last first. */
+/** Adds what is wanted of the lines, the last first. The mark is looked for in all of them at once: those of other models cost next to nothing. */
 function collect(lines: Buffer, mark: Buffer, count: number, found: JournalRecord[]): void {
   for (let end = lines.length; end > 0 && found.length < count; ) {
-    const start = end < 2 ? 0 : lines.lastIndexOf(NEWLINE, end - 2) + 1
-    const line = lines.subarray(start, end)
+    const at = lines.subarray(0, end).lastIndexOf(mark)
+    if (at < 0) return
+    const start = lines.lastIndexOf(NEWLINE, at) + 1
+    const line = lines.subarray(start, lines.indexOf(NEWLINE, at) + 1)
     end = start
-    if (!line.includes(mark) || !isWholeLine(line)) continue
+    if (!isWholeLine(line)) continue
     const record: JournalRecord = JSON.parse(line.toString())
     if (record.role === 'champion' && record.masked === undefined && record.left_out === undefined && (record.inputs ?? record.tensors?.inputs)) found.push(record)
   }
