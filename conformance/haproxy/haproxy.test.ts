@@ -24,7 +24,7 @@ const instances = new Map<string, ServingProcess>()
 
 /** Of the same port when it is started again, as a machine would have it. */
 async function start(name: string, port: number): Promise<void> {
-  const serving = await startServingProcess(join(folder, name), { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay}]' }, { port })
+  const serving = await startServingProcess(join(folder, name), { tracking: registry.url, gateway: registry.url, yaml: 'deployments: [{model: delay, limits: {quota: {requests: 1000000, per: 1m, caller: x-forwarded-for}}}]' }, { port })
   instances.set(name, serving)
   await ready(serving.url)
 }
@@ -153,6 +153,15 @@ describe('two instances behind HAProxy', () => {
     })
     assert.deepEqual(failed, [])
     assert.ok(answered.length > 0)
+  })
+
+  test('a caller is the address that HAProxy sees, whatever it says of itself', async () => {
+    for (let i = 0; i < 10; i++) {
+      const answer = await fetch(`${url}/invocations`, { method: 'POST', body: BODY, headers: { 'content-type': 'application/json', 'x-forwarded-for': `10.0.0.${i}` } })
+      assert.equal(answer.status, 200)
+    }
+    const counted = [...instances.values()].map(async ({ url: one }) => Number(/^quota_callers\{model="delay"[^}]*\} (\d+)$/m.exec(await (await fetch(`${one}/metrics`)).text())?.[1]))
+    assert.equal(Math.max(...(await Promise.all(counted))), 1)
   })
 
   test('what is about one instance is not asked of any', async () => {

@@ -34,6 +34,8 @@ frontend serving
     # An instance has a journal, rollouts and loaded models of its own: what is about them is asked of it, not of any.
     acl anywhere path -m reg ^(/v1(/.*)?|/v2|/v2/(health|models)/.*|/ping|/health|/version|/docs(/.*)?)$
     http-request return status 404 content-type application/json string "{\\"error\\":\\"ask an instance of serving for this\\"}" unless predicts or reads anywhere
+    # Whoever is counted by the address that HAProxy saw (limits.quota.caller: x-forwarded-for), whatever they said of themselves.
+    http-request set-header X-Forwarded-For %[src]
     # One id for all attempts: a request that two instances answered is one prediction to whoever joins by it.
     http-request set-header X-Request-Id %[uuid()] unless { req.hdr(x-request-id) -m found }
     http-request set-var(txn.repeatable) bool(true) if predicts or reads

@@ -105,6 +105,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     plane,
     deployments,
     locate: (model, reference) => versions.locator.locate(model, reference),
+    addressOf: workers?.addressOf ?? (({ socket }) => socket.remoteAddress),
     clock,
     metrics,
     log,

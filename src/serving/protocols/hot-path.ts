@@ -18,6 +18,8 @@ export interface HotPathOptions extends ExchangeOptions {
   readonly deployments: readonly Deployment[]
   /** Where a request goes that names a model, and perhaps a version or `@alias` of it. */
   readonly locate: (model: string, reference: string | undefined) => Located | undefined
+  /** Whom a quota by address counts a request for. */
+  readonly addressOf: (request: Exchange['request']) => string | undefined
   readonly clock: Clock
   readonly bodyLimit: number
   readonly hostAllowed: (host: string | undefined, origin: string | undefined) => boolean
@@ -73,7 +75,7 @@ export function createHotPath(options: HotPathOptions): HotPath {
       exchange.counted(quota, state)
       if (!state.allowed) throw quotaExceeded(deployment.name, quota, state)
     }
-    const taken = quota.take(quota.callerOf(exchange, request.socket.remoteAddress), started)
+    const taken = quota.take(quota.callerOf(exchange, options.addressOf(request)), started)
     if (taken instanceof Promise) return taken.then(count)
     count(taken)
     return undefined

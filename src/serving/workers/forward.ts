@@ -1,8 +1,9 @@
 import { Agent, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import { pipeline } from 'node:stream'
+import { PEER_HEADER, sayPeer } from './peer.ts'
 
-/** Headers that concern one connection alone (RFC 9110, 7.6.1), and Expect, which was answered here. */
-const ONE_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect'])
+/** Headers that concern one connection alone (RFC 9110, 7.6.1); Expect, which was answered here; and what only a worker may say. */
+const ONE_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', PEER_HEADER])
 const UNAVAILABLE = JSON.stringify({ error: 'serving is starting or stopping; try again' })
 
 export interface Forwarder {
@@ -12,8 +13,8 @@ export interface Forwarder {
   readonly close: () => void
 }
 
-/** Hands requests on to the service itself at a port of loopback, as they came, and its answers back. */
-export function createForwarder(port: number): Forwarder {
+/** Hands requests on to the service itself at a port of loopback, as they came but for saying whose they are, by the `secret`, and its answers back. */
+export function createForwarder(port: number, secret: string): Forwarder {
   const agent = new Agent({ keepAlive: true })
   let waiting = 0
   return {
@@ -29,7 +30,7 @@ export function createForwarder(port: number): Forwarder {
         if (counts) waiting--
         if (!response.writableFinished) onward.destroy()
       })
-      const onward = send({ host: '127.0.0.1', port, agent, method, path: url, headers: endToEnd(request.rawHeaders) }, (answer) => {
+      const onward = send({ host: '127.0.0.1', port, agent, method, path: url, headers: [...endToEnd(request.rawHeaders), PEER_HEADER, sayPeer(secret, request.socket.remoteAddress)] }, (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer.rawHeaders))
         // A break on either side ends both; whoever still listens sees the connection close.
         pipeline(answer, response, () => undefined)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
 import { listen } from '../../platform/http/index.ts'
@@ -7,10 +8,12 @@ import type { Lifecycle } from '../limits/lifecycle.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { ModelStore } from '../routing/model-cache.ts'
 import type { RouterOptions } from '../routing/router.ts'
+import type { HotPathOptions } from '../protocols/hot-path.ts'
 import type { ServingSchema } from '../routing/store.ts'
 import { MergedMetrics } from './merged-metrics.ts'
 import type { Counts } from './frames.ts'
 import type { ModelDivision } from './messages.ts'
+import { peerAddress } from './peer.ts'
 import { WorkerPool } from './pool.ts'
 
 export interface WorkersOptions {
@@ -25,6 +28,8 @@ export interface WorkersOptions {
 
 export interface Workers {
   readonly spread: NonNullable<RouterOptions['spread']>
+  /** Whom a request comes from, that workers hand on too. */
+  readonly addressOf: HotPathOptions['addressOf']
   /** Starts them. The service itself listens on loopback, where they find it. */
   readonly listen: (address: ListenAddress) => Promise<number>
   /** Resolves when all workers divide requests as the service's deployments say. */
@@ -45,10 +50,12 @@ const IN_WORKERS: ReadonlySet<string> = new Set(['loop', 'thread'])
 export function createWorkers({ context, configs, deployments, journal, cache, observed }: WorkersOptions): Workers {
   const { config, projectFolder, folder, clock, log } = context
   const { workers: count } = config.services.serving
+  const secret = randomBytes(32).toString('hex')
   const pool: WorkerPool = new WorkerPool({
     config,
     projectFolder,
     folder,
+    secret,
     // Bounds are the deployment's: each worker has its part of them.
     configs: configs.map((one) => {
       const { max_queue: requests, max_queue_bytes: bytes, ...limits } = one.limits
@@ -73,6 +80,7 @@ export function createWorkers({ context, configs, deployments, journal, cache, o
   context.report(() => metrics.text())
   context.onClockMove((now) => pool.moveTime(now.getTime()))
   return {
+    addressOf: peerAddress(secret),
     spread: async ({ model, alias }, found, loaded) => {
       const files = found && loaded && IN_WORKERS.has(loaded.place) ? cache.find(model, found) : null
       await pool.spread(model, alias, found && files !== null ? { model, alias, ...found, folder: files, options: cache.loadOptions(model) } : null)

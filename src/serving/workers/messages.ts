@@ -33,6 +33,8 @@ export type WorkerTask =
       readonly divisions: readonly ModelDivision[]
       /** Port on loopback at which the service itself answers all that is no prediction for `placed`. */
       readonly service: number
+      /** By which the service believes what it is told of a caller; see peer.ts. */
+      readonly secret: string
       /** Project time where it is simulated, milliseconds. */
       readonly time: number | null
     }

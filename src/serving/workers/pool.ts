@@ -15,6 +15,7 @@ export interface PoolOptions {
   readonly config: ProjectConfig
   readonly projectFolder: string
   readonly folder: string
+  readonly secret: string
   readonly configs: readonly DeploymentConfig[]
   /** The service's own, which count what callers use of their quotas. */
   readonly deployments: readonly Deployment[]
@@ -153,14 +154,14 @@ export class WorkerPool {
 
   /** Forks one and resolves when it takes connections. */
   async #begin(attempt = 0): Promise<void> {
-    const { config, projectFolder, folder, configs, deployments, journal, counting, divisions, time, log } = this.#options
+    const { config, projectFolder, folder, secret, configs, deployments, journal, counting, divisions, time, log } = this.#options
     const worker = new WorkerProcess((_worker, how) => this.#ended(worker, how, attempt))
     this.#workers.add(worker)
     serveJournal(worker.pipe, journal, counting)
     serveQuotas(worker.quotas, deployments)
     try {
       const placed = [...this.#placed.values()]
-      await worker.ask({ kind: 'start', config, projectFolder, folder, deployments: configs, placed, divisions: divisions(), service: this.#service, time: time() }, START_PATIENCE_MS)
+      await worker.ask({ kind: 'start', config, projectFolder, folder, deployments: configs, placed, divisions: divisions(), service: this.#service, secret, time: time() }, START_PATIENCE_MS)
       worker.listening = true
       this.#acceptor.wake()
       log.info({ worker: worker.pid }, 'a worker answers')

@@ -55,7 +55,7 @@ export class Worker {
 
   constructor(task: Start, pipe: Socket, questions: Socket, tracing: Tracing | null) {
     this.#tracing = tracing
-    const { config, service, projectFolder, folder } = task
+    const { config, service, secret, projectFolder, folder } = task
     this.#task = task
     this.#time = task.time ?? 0
     this.#log = createLogger('serving').child({ worker: process.pid })
@@ -79,6 +79,7 @@ export class Worker {
       plane: this.#plane,
       deployments: this.#deployments,
       locate: (model, reference) => locator.locate(model, reference),
+      addressOf: ({ socket }) => socket.remoteAddress,
       clock,
       metrics: this.#metrics,
       log,
@@ -88,7 +89,7 @@ export class Worker {
       tracing,
     })
     const local = isLocal(this.#deployments)
-    this.#forwarder = createForwarder(service)
+    this.#forwarder = createForwarder(service, secret)
     this.#server = createServer(SERVER, (request, response) => {
       if (!local(request) || !hotPath.take(request, response)) this.#forwarder.forward(request, response)
     })
