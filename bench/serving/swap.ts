@@ -2,6 +2,7 @@
 // while requests come at a steady rate; then a model of 100 MB is loaded and unloaded again and again, while another answers. Our server alone: no peer swaps without a
 // restart. The client shares the machine.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +42,8 @@ export async function run(): Promise<BenchResult> {
     const quiet = await openLoop(target, PER_SECOND, forSeconds(seconds))
     const swapping = await whileSwapping({ target, child, folder, models, swaps })
     const loading = await whileLoading(target)
-    return report({ quiet, swapping, loading })
+    const busy = await whileBusy(target, quantile(loading.loadMs, 0.5))
+    return report({ quiet, swapping, loading, busy })
   } finally {
     child.kill('SIGTERM')
     await new Promise((resolve) => child.once('exit', resolve))
@@ -108,12 +110,36 @@ async function whileLoading(target: Target): Promise<Loading> {
   return { seen: within(await load, spans), loadMs: spans.map(({ from, to }) => to - from) }
 }
 
+/** The control: a process that has nothing to do with the server computes for as long as a load takes. */
+async function whileBusy(target: Target, loadMs: number): Promise<readonly Seen[]> {
+  const other = spawn(process.execPath, [join(import.meta.dirname, '..', 'lib', 'busy.ts')], { stdio: ['pipe', 'pipe', 'inherit'] })
+  try {
+    let running = true
+    const load = openLoop(target, PER_SECOND, () => running)
+    const begin = performance.now()
+    const spans: Span[] = []
+    for (let i = 0; i < 10; i++) {
+      const from = performance.now() - begin
+      const done = once(other.stdout, 'data')
+      other.stdin.write(`${loadMs}\n`)
+      await done
+      spans.push({ from, to: performance.now() - begin })
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+    running = false
+    // The first holds its start.
+    return within(await load, spans.slice(1))
+  } finally {
+    other.kill()
+  }
+}
+
 async function control(port: number, model: string, verb: 'load' | 'unload'): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/v2/repository/models/${model}/${verb}`, { method: 'POST' })
   if (!response.ok) throw new Error(`${verb} of ${model}: ${response.status} ${await response.text()}`)
 }
 
-function report({ quiet, swapping, loading }: { quiet: readonly Seen[]; swapping: Swapping; loading: Loading }): BenchResult {
+function report({ quiet, swapping, loading, busy }: { quiet: readonly Seen[]; swapping: Swapping; loading: Loading; busy: readonly Seen[] }): BenchResult {
   const { seen, spans, memory } = swapping
   const during = within(seen, spans)
   const pauses = spans.map((span) => longestGap(seen, span))
@@ -130,6 +156,7 @@ function report({ quiet, swapping, loading }: { quiet: readonly Seen[]; swapping
       line('nothing else happens', quiet),
       line('while a version is loaded, warmed and swapped in', during),
       line('while the model of 100 MB is loaded', loading.seen),
+      line('while another process computes as long', busy),
       { when: 'a swap, from its beginning to its end', 'p50 ms': ms(quantile(swapMs, 0.5)), 'longest ms': ms(quantile(swapMs, 1)) },
       { when: 'longest time without an answer in it', 'p50 ms': ms(quantile(pauses, 0.5)), 'p99 ms': ms(quantile(pauses, 0.99)), 'longest ms': ms(quantile(pauses, 1)) },
       { when: 'the same without a swap', 'p50 ms': ms(quantile(usual, 0.5)), 'p99 ms': ms(quantile(usual, 0.99)), 'longest ms': ms(quantile(usual, 1)) },
