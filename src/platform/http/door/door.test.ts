@@ -30,8 +30,10 @@ const echo: WholeRequestTaker = ({ url, headers, body }, answer) => {
   direct++
   const reply = (): void => {
     const text = understood(`POST ${url}`, headers, body)
-    answer.writeHead(200, ['Content-Length', String(Buffer.byteLength(text)), 'X-Way', 'door'])
-    answer.end(text, 'latin1')
+    const bytes = Buffer.byteLength(text)
+    answer.writeHead(200, ['Content-Length', String(bytes), 'X-Way', 'door'])
+    // A header may hold bytes beyond ASCII.
+    answer.end(text, bytes === text.length ? 'latin1' : 'utf8')
   }
   if (url.includes('later')) setTimeout(reply, 1)
   else reply()
