@@ -15,13 +15,13 @@ export function drawText(report: ReplayReport): string {
 }
 
 /** The same for requests by tensors. */
-export function drawTensorText({ model, a, b, from, to, recorded, replayed, refused, masked, left_out: leftOut, histogram, outputs }: TensorReport): string {
+export function drawTensorText({ model, a, b, from, to, recorded, replayed, refused, masked, left_out: leftOut, outputs }: TensorReport): string {
   const lines = [`${model}: ${b} against ${a}, ${from} to ${to}`, `${replayed} of ${recorded} recorded requests by tensors replayed`]
   if (masked.requests > 0) lines.push(`${masked.requests} requests cannot be sent again: ${printable(masked.input ?? '')} is masked in the journal`)
   if (leftOut.requests > 0) lines.push(`${leftOut.requests} requests cannot be sent again: tensors of theirs were too large, and were left out of the journal`)
   if (leftOut.outputs > 0) lines.push(`${leftOut.outputs} outputs were left out of the journal, and are not compared; --against compares them`)
   if (refused.requests > 0) lines.push(`${refused.requests} requests were refused, as: ${printable(refused.example ?? '')}`)
-  if (histogram.length > 0) lines.push('', 'mean difference outputs', ...drawBars(histogram))
+  for (const { output, histogram } of outputs) if (histogram.length > 0) lines.push('', `${printable(output)}: largest difference of each request`, ...drawBars(histogram))
   if (outputs.length > 0) {
     const rows = outputs.map((one) => [printable(one.output), String(one.requests), String(one.elements), digits(one.mean_absolute_difference), digits(one.max_absolute_difference), `${(one.changed * 100).toFixed(2)} %`])
     lines.push('', ...drawTable([['output', 'requests', 'elements', 'mean |d|', 'max |d|', 'changed'], ...rows]))
@@ -31,7 +31,13 @@ export function drawTensorText({ model, a, b, from, to, recorded, replayed, refu
 
 function drawBars(histogram: ReplayReport['histogram']): readonly string[] {
   const most = Math.max(1, ...histogram.map(({ rows }) => rows))
-  return histogram.map(({ from, to, rows }) => `${signed((from + to) / 2).padStart(9)} ${String(rows).padStart(12)} ${'█'.repeat(Math.ceil((rows / most) * BAR))}`)
+  return histogram.map(({ from, to, rows }) => `${signed(middle(from, to)).padStart(9)} ${String(rows).padStart(12)} ${'█'.repeat(Math.ceil((rows / most) * BAR))}`)
+}
+
+/** The middle of the bin around 0 is 0, whatever the sum of its edges leaves. */
+function middle(from: number, to: number): number {
+  const found = (from + to) / 2
+  return Math.abs(found) < (to - from) * 1e-9 ? 0 : found
 }
 
 function drawTable(table: readonly (readonly string[])[]): readonly string[] {

@@ -99,6 +99,6 @@ describe('millrace replay', () => {
   test('an empty span, and a version that is not there, are said so', async () => {
     assert.equal((await run({ from: 0, to: 1 })).overall, null)
     assert.match(drawText(await run({ from: 0, to: 1 })), /0 of 0 recorded rows/)
-    await assert.rejects(run({ version: '99' }))
+    await assert.rejects(run({ version: '99' }), { code: 'NOT_FOUND', message: /version 99 of / })
   })
 })

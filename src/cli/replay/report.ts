@@ -79,10 +79,11 @@ async function judge(store: ReplayStore, slice: string, classifier: boolean): Pr
   }))
 }
 
-export async function histogram(store: ReplayStore, largest: number): Promise<ReplayReport['histogram']> {
+/** Of the differences that `of` selects as `difference`; `largest` is the farthest from 0. */
+export async function histogram(store: ReplayStore, largest: number, of = 'select b - a as difference from compared'): Promise<ReplayReport['histogram']> {
   const reach = largest === 0 ? 1 : largest
   const width = (2 * reach) / BINS
-  const found = await store.rows(`select least(greatest(floor((b - a + ${reach}) / ${width}), 0), ${BINS - 1})::INTEGER as bin, count(*)::INTEGER as "rows" from compared group by 1`)
+  const found = await store.rows(`select least(greatest(floor((difference + ${reach}) / ${width}), 0), ${BINS - 1})::INTEGER as bin, count(*)::INTEGER as "rows" from (${of}) group by 1`)
   const counts = new Map(found.map((row) => [Number(row['bin']), Number(row['rows'])]))
   return Array.from({ length: BINS }, (_, bin) => ({ from: bin * width - reach, to: (bin + 1) * width - reach, rows: counts.get(bin) ?? 0 }))
 }

@@ -3,6 +3,7 @@ import type { Transport } from '../../../sdk/http.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { ReplayOptions } from './run.ts'
 import type { ReplayStore } from './source.ts'
+import { orMissing } from './missing.ts'
 import { type TensorReport, tensorDifferences } from './tensor-report.ts'
 import { type RecordedTensors, type Tensors, compareTensors, decodeAnswer, encodeRequest, unsendable } from './tensors.ts'
 
@@ -51,7 +52,7 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
     }
   }
   const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
-  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, ...(await tensorDifferences(store)) }
+  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, outputs: await tensorDifferences(store) }
 }
 
 /** What the version says of this request: 400 or 422; or an answer of another shape. */
@@ -66,7 +67,8 @@ function asker(transport: Transport, model: string) {
   return async (version: string, inputs: Tensors): Promise<Tensors> => {
     const { body, headers } = encodeRequest(inputs)
     const marks = { 'x-request-id': `replay-${run}-${count++}`, 'x-millrace-probe': 'true', 'x-millrace-actor': 'replay' }
-    const response = await transport.raw('POST', `/v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}/infer`, { body, headers: { ...headers, ...marks } })
+    const asked = transport.raw('POST', `/v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}/infer`, { body, headers: { ...headers, ...marks } })
+    const response = await orMissing(asked, model, version)
     const bytes = Buffer.from(await response.arrayBuffer())
     return decodeAnswer(bytes, Number(response.headers.get('inference-header-content-length') ?? bytes.length))
   }

@@ -46,7 +46,7 @@ export class ReplayStore {
     await reading.run(`create view replayed as select r.*, l.label from (select distinct on (id, "row") * from recorded where ${within} order by id, "row", "time") r left join labels l using (id, "row")`)
     await reading.run(recordedTensorsView(files))
     await reading.run(`create view replayed_tensors as select distinct on (id) * from recorded_tensors where ${within} order by id, "time"`)
-    await reading.run('create table compared_tensors (output VARCHAR, elements INTEGER, changed DOUBLE, numbers INTEGER, absolute DOUBLE, largest DOUBLE)')
+    await reading.run('create table compared_tensors (output VARCHAR, elements INTEGER, changed DOUBLE, numbers INTEGER, absolute DOUBLE, furthest DOUBLE)')
     await reading.run('create table compared (a DOUBLE, b DOUBLE, label DOUBLE, "text" VARCHAR, "number" DOUBLE)')
     return new ReplayStore(instance, reading, await instance.connect())
   }
@@ -85,12 +85,11 @@ export class ReplayStore {
       appender.appendInteger(numbers?.count ?? 0)
       if (numbers) appender.appendDouble(numbers.absolute)
       else appender.appendNull()
-      if (numbers) appender.appendDouble(numbers.largest)
+      if (numbers) appender.appendDouble(numbers.furthest)
       else appender.appendNull()
       appender.endRow()
     }
     appender.closeSync()
-    await this.add(outputs.flatMap(({ difference: { numbers } }) => (numbers ? [{ a: 0, b: numbers.sum / numbers.count, label: null, slice: null }] : [])))
   }
 
   /** By request, so that a slice of time does not come first. */

@@ -11,9 +11,11 @@ export interface OutputDifference {
   readonly max_absolute_difference: number | null
   /** Share of the elements that are not the same. */
   readonly changed: number
+  /** Of the difference farthest from 0 in each request; empty where nothing can be subtracted. */
+  readonly histogram: ReplayReport['histogram']
 }
 
-export interface TensorReport extends Pick<ReplayReport, 'model' | 'from' | 'to' | 'a' | 'b' | 'recorded' | 'replayed' | 'histogram'> {
+export interface TensorReport extends Pick<ReplayReport, 'model' | 'from' | 'to' | 'a' | 'b' | 'recorded' | 'replayed'> {
   readonly refused: { readonly requests: number; readonly example: string | null }
   readonly masked: { readonly requests: number; readonly input: string | null }
   /** Requests of which an input, and outputs of which the elements, were too large to be kept. */
@@ -21,21 +23,21 @@ export interface TensorReport extends Pick<ReplayReport, 'model' | 'from' | 'to'
   readonly outputs: readonly OutputDifference[]
 }
 
-/** The histogram is of each output's mean difference in each request. */
-export async function tensorDifferences(store: ReplayStore): Promise<Pick<TensorReport, 'histogram' | 'outputs'>> {
-  const rows = await store.rows(`select output, count(*)::INTEGER as requests, sum(elements)::DOUBLE as elements, sum(absolute) / sum(numbers) as mean, max(largest) as largest, sum(changed) / greatest(sum(elements), 1) as changed
+export async function tensorDifferences(store: ReplayStore): Promise<readonly OutputDifference[]> {
+  const rows = await store.rows(`select output, count(*)::INTEGER as requests, sum(elements)::DOUBLE as elements, sum(absolute) / sum(numbers) as mean, max(abs(furthest)) as largest, sum(changed) / greatest(sum(elements), 1) as changed
     from compared_tensors group by output order by output`)
-  const [reach] = await store.rows('select max(abs(b - a)) as largest from compared')
-  const number = (value: unknown): number | null => (typeof value === 'number' ? value : null)
-  return {
-    histogram: typeof reach?.['largest'] === 'number' ? await histogram(store, reach['largest']) : [],
-    outputs: rows.map(({ output, requests, elements, mean, largest, changed }) => ({
-      output: String(output),
+  const outputs: OutputDifference[] = []
+  for (const { output, requests, elements, mean, largest, changed } of rows) {
+    const name = String(output)
+    outputs.push({
+      output: name,
       requests: Number(requests),
       elements: Number(elements),
-      mean_absolute_difference: number(mean),
-      max_absolute_difference: number(largest),
+      mean_absolute_difference: typeof mean === 'number' ? mean : null,
+      max_absolute_difference: typeof largest === 'number' ? largest : null,
       changed: Number(changed),
-    })),
+      histogram: typeof largest === 'number' ? await histogram(store, largest, `select furthest as difference from compared_tensors where output = '${name.replaceAll("'", "''")}' and furthest is not null`) : [],
+    })
   }
+  return outputs
 }

@@ -70,6 +70,10 @@ describe('millrace replay of a model asked by tensors', () => {
     assert.ok(report.refused.example)
   })
 
+  test('a version that is not there is said so', async () => {
+    await assert.rejects(run('same', '99'), { code: 'NOT_FOUND', message: /version 99 of same/ })
+  })
+
   test('whole numbers beyond 2^53 are sent to the last digit, from packed Parquet too', async () => {
     await ask('wide', 'INT64', ['9007199254740993', '-9223372036854775808'])
     const { stop } = service
@@ -83,7 +87,7 @@ describe('millrace replay of a model asked by tensors', () => {
 
   test('elements are compared one by one; texts and booleans by whether they are the same', () => {
     const tensor = (datatype: string, ...data: (number | string | boolean)[]) => ({ datatype, shape: [data.length], data })
-    assert.deepEqual(compareTensors('y', tensor('FP32', 1, 2, 'NaN'), tensor('FP32', 1.5, 1, 'NaN')), { elements: 3, changed: 2, numbers: { count: 3, sum: -0.5, absolute: 1.5, largest: 1 } })
+    assert.deepEqual(compareTensors('y', tensor('FP32', 1, 2, 'NaN'), tensor('FP32', 1.5, 1, 'NaN')), { elements: 3, changed: 2, numbers: { count: 3, absolute: 1.5, furthest: -1 } })
     assert.deepEqual(compareTensors('y', tensor('BYTES', 'a', 'b'), tensor('BYTES', 'a', 'c')), { elements: 2, changed: 1, numbers: null })
     assert.throws(() => compareTensors('y', tensor('FP32', 1), tensor('FP32', 1, 2)), /shape \[2\], and had \[1\]/)
     const text = { x: { datatype: 'BYTES', shape: [2], data: ['é', ''] } }

@@ -18,8 +18,8 @@ export interface TensorDifference {
   readonly elements: number
   /** Elements that are not the same; NaN is the same as NaN. */
   readonly changed: number
-  /** null where nothing can be subtracted: texts, booleans, and pairs of which one is not finite. */
-  readonly numbers: { readonly count: number; readonly sum: number; readonly absolute: number; readonly largest: number } | null
+  /** null where nothing can be subtracted: texts, booleans, and pairs of which one is not finite. `furthest`: the difference farthest from 0, with its sign. */
+  readonly numbers: { readonly count: number; readonly absolute: number; readonly furthest: number } | null
 }
 
 /** Why a request cannot be sent again: the input that is masked, or left out since it was too large to be kept. */
@@ -69,7 +69,7 @@ export function compareTensors(name: string, a: JournalTensor, b: JournalTensor)
   if (a.shape.join() !== b.shape.join()) throw new RangeError(`output ${name} has shape [${b.shape.join(', ')}], and had [${a.shape.join(', ')}]`)
   if (!a.data || !b.data) return null
   const numeric = a.datatype !== 'BYTES' && a.datatype !== 'BOOL' && b.datatype !== 'BYTES' && b.datatype !== 'BOOL'
-  const numbers = { count: 0, sum: 0, absolute: 0, largest: 0 }
+  const numbers = { count: 0, absolute: 0, furthest: 0 }
   let changed = 0
   for (const [i, one] of a.data.entries()) {
     const other = b.data[i]
@@ -77,9 +77,8 @@ export function compareTensors(name: string, a: JournalTensor, b: JournalTensor)
     const difference = one === other ? 0 : Number(other) - Number(one)
     if (!numeric || !Number.isFinite(difference)) continue
     numbers.count++
-    numbers.sum += difference
     numbers.absolute += Math.abs(difference)
-    numbers.largest = Math.max(numbers.largest, Math.abs(difference))
+    if (Math.abs(difference) > Math.abs(numbers.furthest)) numbers.furthest = difference
   }
   return { elements: a.data.length, changed, numbers: numeric && numbers.count > 0 ? numbers : null }
 }
