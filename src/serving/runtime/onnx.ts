@@ -1,10 +1,11 @@
 import type * as ort from 'onnxruntime-node'
+import { importOnnxRuntime } from '../../platform/onnxruntime.ts'
 
 type OnnxRuntime = typeof ort
 
 let loaded: Promise<OnnxRuntime> | undefined
 
-/** ONNX Runtime, imported when the first model is loaded: it takes 60 MB. */
+/** ONNX Runtime, imported once. */
 export function onnxRuntime(): Promise<OnnxRuntime> {
   return (loaded ??= load())
 }
@@ -14,7 +15,7 @@ export function onnxRuntime(): Promise<OnnxRuntime> {
  * when the first tensor is made: so it must not see it then.
  */
 async function load(): Promise<OnnxRuntime> {
-  const runtime = await import('onnxruntime-node')
+  const runtime = await importOnnxRuntime()
   const hidden = Object.getOwnPropertyDescriptor(globalThis, 'Float16Array')
   Reflect.deleteProperty(globalThis, 'Float16Array')
   try {

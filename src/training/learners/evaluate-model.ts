@@ -7,6 +7,7 @@ import { parseFeatureSpec, type FeatureSpec } from '../../domain/feature-spec.ts
 import { baseRate, calibrationBins } from '../../domain/metrics.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { writeFileDurable } from '../../platform/fs/index.ts'
+import { importOnnxRuntime } from '../../platform/onnxruntime.ts'
 import { evaluateScores, type Evaluation } from './evaluation.ts'
 import { readTrainingTable, type TrainingTable } from './table.ts'
 import { writePlot } from './train-model.ts'
@@ -67,7 +68,7 @@ interface OpenModel {
 }
 
 async function openModel(folder: string): Promise<OpenModel> {
-  const { InferenceSession, Tensor } = await import('onnxruntime-node')
+  const { InferenceSession, Tensor } = await importOnnxRuntime()
   const file = join(folder, 'model.onnx')
   try {
     const bytes = readFileSync(file)

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { InferenceSession } from 'onnxruntime-node'
 import { MillraceError, errorMessage } from '../../../platform/errors/index.ts'
+import { forbidTelemetry } from '../../../platform/onnxruntime.ts'
 import { onnxRuntime } from '../onnx.ts'
 import { type FromThread, type Provider, type ThreadReady, type ToThread, type WireTensor, fromWire, toWire } from './messages.ts'
 import type { ModelSession } from './port.ts'
@@ -92,6 +93,7 @@ class ModelThread {
   #next = 0
 
   constructor(file: string, trial: boolean, heapMiB: number, provider: Provider) {
+    forbidTelemetry()
     this.#worker = new Worker(THREAD_ENTRY, { workerData: threadData({ modelFile: file, trial, provider }), resourceLimits: { maxOldGenerationSizeMb: heapMiB }, name: 'model' })
     let reason = 'it ended'
     this.#exited = new Promise((resolve) => {

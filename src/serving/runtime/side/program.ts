@@ -1,3 +1,5 @@
+import { WITHOUT_TELEMETRY } from '../../../platform/onnxruntime.ts'
+
 /**
  * What the Python process runs: MLflow's own scoring server (mlflow/pyfunc/scoring_server) with the model of one folder, on a port of loopback that it writes to file
  * descriptor 3. Its standard input is the life line: when that ends, be it that serving was killed, the whole process group goes.
@@ -26,5 +28,5 @@ const PRIVATE = /^(MILLRACE_|AWS_|PG|DATABASE_URL|OTEL_)/
 
 export function pythonEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(environment).filter(([name]) => !PRIVATE.test(name))
-  return { ...Object.fromEntries(kept), PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1', MLFLOW_DISABLE_TELEMETRY: 'true', GIT_PYTHON_REFRESH: 'quiet' }
+  return { ...Object.fromEntries(kept), PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1', MLFLOW_DISABLE_TELEMETRY: 'true', ...WITHOUT_TELEMETRY, GIT_PYTHON_REFRESH: 'quiet' }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import * as ort from 'onnxruntime-node'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { importOnnxRuntime } from '../../../platform/onnxruntime.ts'
 import { encodeCategories, learnCategories } from '../categories.ts'
 import { Random } from '../random.ts'
 import type { Matrix } from '../trees/bins.ts'
@@ -10,6 +11,7 @@ import { parseTreeParameters } from '../trees/parameters.ts'
 import { trainTrees } from '../trees/train.ts'
 import { exportOnnx, type ModelColumns } from './export.ts'
 
+const ort = await importOnnxRuntime()
 const ROWS = 1500
 
 interface Case {
@@ -45,9 +47,9 @@ async function trained(given: Case, objective: TreeModel['objective']): Promise<
   return { model, columns, matrix }
 }
 
-async function run(file: Uint8Array, given: Case): Promise<ort.InferenceSession.OnnxValueMapType> {
+async function run(file: Uint8Array, given: Case): Promise<InferenceSession.OnnxValueMapType> {
   const session = await ort.InferenceSession.create(file, { intraOpNumThreads: 1, interOpNumThreads: 1 })
-  const feeds: Record<string, ort.Tensor> = {}
+  const feeds: Record<string, Tensor> = {}
   const [K, C] = [given.numeric.length, given.categorical.length]
   if (K > 0) {
     const values = new Float32Array(ROWS * K)
@@ -61,18 +63,18 @@ async function run(file: Uint8Array, given: Case): Promise<ort.InferenceSession.
   return session.run(feeds)
 }
 
-function floats(outputs: ort.InferenceSession.OnnxValueMapType, name: string): Float32Array {
-  const data = (outputs[name] as ort.Tensor).data
+function floats(outputs: InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const data = (outputs[name] as Tensor).data
   assert.ok(data instanceof Float32Array)
   return data
 }
 
 const coin = (score: number, random: Random) => (random.uniform() < sigmoid(2 * score) ? 1 : 0)
 
-function assertSameProbabilities(model: TreeModel, matrix: Matrix, outputs: ort.InferenceSession.OnnxValueMapType): void {
+function assertSameProbabilities(model: TreeModel, matrix: Matrix, outputs: InferenceSession.OnnxValueMapType): void {
   const ours = predictScores(model, matrix).map(sigmoid)
   const theirs = floats(outputs, 'probabilities')
-  const labels = (outputs['label'] as ort.Tensor).data as BigInt64Array
+  const labels = (outputs['label'] as Tensor).data as BigInt64Array
   for (let row = 0; row < ROWS; row++) {
     assert.ok(Math.abs(ours[row]! - theirs[row * 2 + 1]!) <= 5e-7, `row ${row}: ours ${ours[row]}, ONNX Runtime ${theirs[row * 2 + 1]}`)
     assert.ok(Math.abs(1 - ours[row]! - theirs[row * 2]!) <= 5e-7)
