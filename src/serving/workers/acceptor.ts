@@ -2,16 +2,23 @@ import { type Server, type Socket, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listenAt } from '../../platform/http/index.ts'
 import type { ListenAddress } from '../../platform/service/index.ts'
-import type { WorkerProcess } from './worker-process.ts'
 
 const LOOK_EVERY_MS = 5
+
+/** What of a worker matters here. */
+export interface Taker {
+  /** Connections on their way to it. */
+  readonly arriving: number
+  /** Resolves with whether it has the connection; with false it has read nothing of it. */
+  readonly hand: (socket: Socket) => Promise<boolean>
+}
 
 /**
  * Takes the connections at the service's port and hands them to workers in turn, unread. Each is kept here until a worker says that it has it: when that one is gone
  * instead, the next gets the connection, and its client notices nothing.
  */
 export class Acceptor {
-  readonly #workers: () => readonly WorkerProcess[]
+  readonly #workers: () => readonly Taker[]
   readonly #server: Server
   /** No worker has them yet. */
   readonly #kept = new Set<Socket>()
@@ -19,7 +26,7 @@ export class Acceptor {
   #turn = 0
 
   /** `workers`: those that take connections now. */
-  constructor(workers: () => readonly WorkerProcess[]) {
+  constructor(workers: () => readonly Taker[]) {
     this.#workers = workers
     this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket))
   }
@@ -54,14 +61,15 @@ export class Acceptor {
     if (socket.destroyed) return
     const worker = this.#next()
     if (!worker) return void this.#waiting.push(socket)
-    // The worker has a descriptor of its own for it: closing this one does not end the connection.
-    void worker.hand(socket).then((taken) => (taken ? socket.destroy() : this.#hand(socket)))
+    // The worker has a descriptor of its own for it: closing this one does not end the connection. The next is asked in a later turn of the event loop, in which it can
+    // be heard that a worker is gone: before that, its channel refuses all that it is handed at once.
+    void worker.hand(socket).then((taken) => (taken ? socket.destroy() : setImmediate(() => this.#hand(socket))))
   }
 
   /** In turn; but one that is slow to take what it was handed, since a model keeps it busy or it hangs, gets no more than the others have to take. */
-  #next(): WorkerProcess | undefined {
+  #next(): Taker | undefined {
     const workers = this.#workers()
-    let next: WorkerProcess | undefined
+    let next: Taker | undefined
     let turn = this.#turn
     for (let i = 0; i < workers.length; i++) {
       const at = (this.#turn + i) % workers.length

@@ -162,7 +162,7 @@ export class WorkerPool {
     try {
       const placed = [...this.#placed.values()]
       await worker.ask({ kind: 'start', config, projectFolder, folder, deployments: configs, placed, divisions: divisions(), service: this.#service, secret, time: time() }, START_PATIENCE_MS)
-      worker.listening = true
+      worker.ready()
       this.#acceptor.wake()
       log.info({ worker: worker.pid }, 'a worker answers')
     } catch (error) {

@@ -26,8 +26,7 @@ export class WorkerProcess {
   readonly #calls = new Map<number, Call>()
   readonly #handed = new Map<number, (taken: boolean) => void>()
   #number = 0
-  /** Whether it takes connections: only then does a swap wait for it. */
-  listening = false
+  #ready = false
   gone = false
 
   constructor(onExit: (worker: WorkerProcess, how: string) => void) {
@@ -44,7 +43,6 @@ export class WorkerProcess {
     const ended = (how: string): void => {
       if (this.gone) return
       this.gone = true
-      this.listening = false
       for (const number of this.#calls.keys()) this.#take(number)?.reject(new MillraceError('UNAVAILABLE', `a worker of serving ${how}`))
       onExit(this, how)
       this.#returnAll()
@@ -59,6 +57,11 @@ export class WorkerProcess {
 
   get pid(): number | undefined {
     return this.#child.pid
+  }
+
+  /** Whether it takes connections: only then does a swap wait for it. Its channel ends before its exit is known. */
+  get listening(): boolean {
+    return this.#ready && !this.gone && this.#child.connected
   }
 
   /** Connections on their way to it. */
@@ -93,6 +96,11 @@ export class WorkerProcess {
     })
   }
 
+  /** It has started: from now on it takes connections. */
+  ready(): void {
+    this.#ready = true
+  }
+
   kill(): void {
     this.#child.kill('SIGKILL')
   }
@@ -108,7 +116,7 @@ export class WorkerProcess {
 
   /** Somebody told it to stop: it gets no more connections, and then may. */
   #leave(): void {
-    this.listening = false
+    this.#ready = false
     this.#child.send({ call: this.#number++, task: { kind: 'stop' } } satisfies ToWorker)
   }
 
