@@ -21,7 +21,7 @@ export function register(program: Command): void {
     .requiredOption('--to <time>', 'first moment that is no longer replayed')
     .requiredOption('--version <version>', 'the version that is asked')
     .option('--against <version>', 'compare with this version, asked too (default: what was answered then)')
-    .option('--by <column>', 'an input or a feature to slice by: its categories, or quartiles')
+    .option('--by <column>', 'an input or a feature to slice by, of tensors INPUT[N] too: its categories, or quartiles')
     .option('--json <file>', 'write the report as JSON')
     .option('--html <file>', 'write the report as a page')
     .action(run)
@@ -36,7 +36,8 @@ async function run(options: Options): Promise<void> {
   const { ReplayStore } = await import('./replay/source.ts')
   const { replay } = await import('./replay/run.ts')
   const { replayTensors } = await import('./replay/run-tensors.ts')
-  const { drawHtml, drawTensorText, drawText } = await import('./replay/draw.ts')
+  const { drawTensorText, drawText } = await import('./replay/draw.ts')
+  const { drawHtml, drawTensorHtml } = await import('./replay/page.ts')
   const { writeFileDurable } = await import('../platform/fs/index.ts')
   const project = loadProject()
   const { model, version, against, by } = options
@@ -47,9 +48,9 @@ async function run(options: Options): Promise<void> {
     const asked = { model, version, from, to, ...more, onProgress: progress() }
     // A model that was asked both ways: the rows say more, since they have labels.
     if ((await store.count()) === 0 && (await store.countTensors()) > 0) {
-      if (by !== undefined || options.html !== undefined) throw new MillraceError('USAGE', `${model} was asked by tensors: its report is by output, as text and --json; --by and --html are for rows`)
       const report = await replayTensors(store, transport, asked)
       if (options.json !== undefined) writeFileDurable(options.json, `${JSON.stringify(report, null, 2)}\n`)
+      if (options.html !== undefined) writeFileDurable(options.html, drawTensorHtml(report))
       process.stdout.write(drawTensorText(report))
       return
     }

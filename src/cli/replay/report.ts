@@ -39,12 +39,12 @@ const SLICES = 12
 export async function differences(store: ReplayStore, classifier: boolean, by: string | null): Promise<Pick<ReplayReport, 'overall' | 'histogram' | 'slices'>> {
   const [overall] = await judge(store, `'all'`, classifier)
   if (!overall) return { overall: null, histogram: [], slices: [] }
-  return { overall, histogram: await histogram(store, overall.max_absolute_difference), slices: by === null ? [] : await judge(store, await sliceOf(store), classifier) }
+  return { overall, histogram: await histogram(store, overall.max_absolute_difference), slices: by === null ? [] : await judge(store, await sliceOf(store, 'compared'), classifier) }
 }
 
-/** Numbers fall into quartiles; of texts the most frequent are slices of their own. */
-async function sliceOf(store: ReplayStore): Promise<string> {
-  const [found] = await store.rows(`select count("number")::INTEGER as numbers, count("text")::INTEGER as texts, quantile_cont("number", [0.25, 0.5, 0.75])::VARCHAR as cuts from compared`)
+/** An expression of SQL. Numbers fall into quartiles; of texts the most frequent are slices of their own. */
+export async function sliceOf(store: ReplayStore, table: 'compared' | 'compared_tensor_rows'): Promise<string> {
+  const [found] = await store.rows(`select count("number")::INTEGER as numbers, count("text")::INTEGER as texts, quantile_cont("number", [0.25, 0.5, 0.75])::VARCHAR as cuts from ${table}`)
   if (Number(found?.['numbers'] ?? 0) > Number(found?.['texts'] ?? 0)) {
     const cuts: readonly number[] = JSON.parse(String(found?.['cuts']))
     const [low = 0, middle = 0, high = 0] = cuts
@@ -52,7 +52,7 @@ async function sliceOf(store: ReplayStore): Promise<string> {
     return `case when "number" is null then 'missing' when "number" <= ${low} then '1: up to ${shown(low)}' when "number" <= ${middle} then '2: up to ${shown(middle)}'
       when "number" <= ${high} then '3: up to ${shown(high)}' else '4: above ${shown(high)}' end`
   }
-  return `case when "text" is null then 'missing' when "text" in (select "text" from compared where "text" is not null group by 1 order by count(*) desc, 1 limit ${SLICES}) then "text" else 'others' end`
+  return `case when "text" is null then 'missing' when "text" in (select "text" from ${table} where "text" is not null group by 1 order by count(*) desc, 1 limit ${SLICES}) then "text" else 'others' end`
 }
 
 async function judge(store: ReplayStore, slice: string, classifier: boolean): Promise<Difference[]> {

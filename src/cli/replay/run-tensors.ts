@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Transport } from '../../../sdk/http.ts'
+import type { JournalTensor, Scalar } from '../../api/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { ReplayOptions } from './run.ts'
+import { slicesOf, splitRows } from './slice.ts'
 import type { ReplayStore } from './source.ts'
 import { orMissing } from './missing.ts'
 import { type TensorReport, tensorDifferences } from './tensor-report.ts'
@@ -9,7 +11,7 @@ import { type RecordedTensors, type Tensors, compareTensors, decodeAnswer, encod
 
 /** The same as `replay` for requests whose tensors were the model's own, one at a time. */
 export async function replayTensors(store: ReplayStore, transport: Transport, options: ReplayOptions): Promise<TensorReport> {
-  const { model, version, against } = options
+  const { model, version, against, by } = options
   const ask = asker(transport, model)
   const total = await store.countTensors()
   const refused = { requests: 0, example: null as string | null }
@@ -20,16 +22,17 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
   const compare = async (recorded: RecordedTensors): Promise<void> => {
     const answered = await ask(version, recorded.inputs)
     const before = against === undefined ? recorded.outputs : await ask(against, recorded.inputs)
-    const compared = Object.entries(before).flatMap(([name, a]) => {
+    const pairs = Object.entries(before).flatMap(([name, a]) => {
       // A hashed output is no number any more.
       if (against === undefined && recorded.masked.includes(name)) return []
       const b = answered[name]
       if (!b) throw new RangeError(`there is no output ${name} any more`)
       const difference = compareTensors(name, a, b)
       if (difference === null) leftOut.outputs++
-      return difference === null ? [] : [{ name, difference }]
+      return difference === null ? [] : [{ name, a, b, difference }]
     })
-    await store.addTensors(compared)
+    await store.addTensors(pairs)
+    if (by !== undefined) await store.addTensorRows(pairs.flatMap((pair) => compareRows(pair, slicesOf(by, recorded.inputs))))
     replayed++
   }
   for await (const chunk of store.recordedTensors()) {
@@ -52,12 +55,22 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
     }
   }
   const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
-  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, outputs: await tensorDifferences(store) }
+  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, by: by ?? null, ...(await tensorDifferences(store, by !== undefined)) }
+}
+
+function compareRows({ name, a, b }: { readonly name: string; readonly a: JournalTensor; readonly b: JournalTensor }, slices: readonly Scalar[]) {
+  const [before, after] = [splitRows(name, a, slices.length), splitRows(name, b, slices.length)]
+  return slices.flatMap((slice, row) => {
+    const [one, other] = [before[row], after[row]]
+    const difference = one && other ? compareTensors(name, one, other) : null
+    return difference ? [{ name, difference, slice }] : []
+  })
 }
 
 /** What the version says of this request: 400 or 422; or an answer of another shape. */
 function isRefusal(error: unknown): boolean {
-  if (error instanceof RangeError || (error instanceof MillraceError && error.code === 'INPUT_INVALID')) return true
+  if (error instanceof MillraceError) return error.code === 'INPUT_INVALID'
+  if (error instanceof RangeError) return true
   return error instanceof Error && 'status' in error && (error.status === 400 || error.status === 422)
 }
 

@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api'
 import type { Scalar } from '../../api/serving.ts'
 import { Instance } from '../../platform/duckdb/instance.ts'
 import { literal } from '../../platform/duckdb/sql.ts'
@@ -20,6 +20,12 @@ export interface Compared {
   readonly b: number
   readonly label: number | null
   readonly slice: Scalar
+}
+
+/** Of one output, of a request or of a row of it. */
+export interface ComparedTensor {
+  readonly name: string
+  readonly difference: TensorDifference
 }
 
 const LIMITS = { memory: '256MB', threads: 2 }
@@ -46,7 +52,9 @@ export class ReplayStore {
     await reading.run(`create view replayed as select r.*, l.label from (select distinct on (id, "row") * from recorded where ${within} order by id, "row", "time") r left join labels l using (id, "row")`)
     await reading.run(recordedTensorsView(files))
     await reading.run(`create view replayed_tensors as select distinct on (id) * from recorded_tensors where ${within} order by id, "time"`)
-    await reading.run('create table compared_tensors (output VARCHAR, elements INTEGER, changed DOUBLE, numbers INTEGER, absolute DOUBLE, furthest DOUBLE)')
+    const tensorColumns = 'output VARCHAR, elements INTEGER, changed DOUBLE, numbers INTEGER, absolute DOUBLE, furthest DOUBLE'
+    await reading.run(`create table compared_tensors (${tensorColumns})`)
+    await reading.run(`create table compared_tensor_rows (${tensorColumns}, "text" VARCHAR, "number" DOUBLE)`)
     await reading.run('create table compared (a DOUBLE, b DOUBLE, label DOUBLE, "text" VARCHAR, "number" DOUBLE)')
     return new ReplayStore(instance, reading, await instance.connect())
   }
@@ -75,18 +83,22 @@ export class ReplayStore {
     }
   }
 
-  /** Of one request. The mean difference of each output goes where the histogram is drawn from. */
-  async addTensors(outputs: readonly { readonly name: string; readonly difference: TensorDifference }[]): Promise<void> {
+  /** Of one request. */
+  async addTensors(outputs: readonly ComparedTensor[]): Promise<void> {
     const appender = await this.#writing.createAppender('compared_tensors')
-    for (const { name, difference: { elements, changed, numbers } } of outputs) {
-      appender.appendVarchar(name)
-      appender.appendInteger(elements)
-      appender.appendDouble(changed)
-      appender.appendInteger(numbers?.count ?? 0)
-      if (numbers) appender.appendDouble(numbers.absolute)
-      else appender.appendNull()
-      if (numbers) appender.appendDouble(numbers.furthest)
-      else appender.appendNull()
+    for (const output of outputs) {
+      appendTensor(appender, output)
+      appender.endRow()
+    }
+    appender.closeSync()
+  }
+
+  /** Of one request, each row for itself. */
+  async addTensorRows(rows: readonly (ComparedTensor & { readonly slice: Scalar })[]): Promise<void> {
+    const appender = await this.#writing.createAppender('compared_tensor_rows')
+    for (const row of rows) {
+      appendTensor(appender, row)
+      appendSlice(appender, row.slice)
       appender.endRow()
     }
     appender.closeSync()
@@ -115,12 +127,8 @@ export class ReplayStore {
     for (const { a, b, label, slice } of rows) {
       appender.appendDouble(a)
       appender.appendDouble(b)
-      if (label === null) appender.appendNull()
-      else appender.appendDouble(label)
-      if (slice === null || typeof slice === 'number') appender.appendNull()
-      else appender.appendVarchar(String(slice))
-      if (typeof slice === 'number') appender.appendDouble(slice)
-      else appender.appendNull()
+      appendNumber(appender, label)
+      appendSlice(appender, slice)
       appender.endRow()
     }
     appender.closeSync()
@@ -135,6 +143,27 @@ export class ReplayStore {
     this.#writing.closeSync()
     this.#instance.close()
   }
+}
+
+function appendTensor(appender: DuckDBAppender, { name, difference: { elements, changed, numbers } }: ComparedTensor): void {
+  appender.appendVarchar(name)
+  appender.appendInteger(elements)
+  appender.appendDouble(changed)
+  appender.appendInteger(numbers?.count ?? 0)
+  appendNumber(appender, numbers?.absolute ?? null)
+  appendNumber(appender, numbers?.furthest ?? null)
+}
+
+/** As text, or as a number: the other is null. */
+function appendSlice(appender: DuckDBAppender, slice: Scalar): void {
+  if (slice === null || typeof slice === 'number') appender.appendNull()
+  else appender.appendVarchar(String(slice))
+  appendNumber(appender, typeof slice === 'number' ? slice : null)
+}
+
+function appendNumber(appender: DuckDBAppender, value: number | null): void {
+  if (value === null) appender.appendNull()
+  else appender.appendDouble(value)
 }
 
 /** Written by serving. */

@@ -9,7 +9,9 @@ import { type TestService, startForTest } from '../../platform/service/testing.t
 import { servingService } from '../../serving/index.ts'
 import { FIXTURES, ready, testConfig } from '../../serving/testing.ts'
 import { drawTensorText } from './draw.ts'
+import { drawTensorHtml } from './page.ts'
 import { replayTensors } from './run-tensors.ts'
+import { slicesOf } from './slice.ts'
 import { ReplayStore } from './source.ts'
 import type { TensorReport } from './tensor-report.ts'
 import { compareTensors, decodeAnswer, encodeRequest } from './tensors.ts'
@@ -42,8 +44,8 @@ async function ask(model: string, datatype: string, data: readonly (number | str
   assert.equal(response.status, 200, await response.text())
 }
 
-async function run(model: string, version: string, against?: string): Promise<TensorReport> {
-  const options = { model, version, ...(against === undefined ? {} : { against }), from: FROM, to: Date.now() + 1000, onProgress: () => undefined }
+async function run(model: string, version: string, more: { readonly against?: string; readonly by?: string } = {}): Promise<TensorReport> {
+  const options = { model, version, ...more, from: FROM, to: Date.now() + 1000, onProgress: () => undefined }
   const store = await ReplayStore.open({ folder, config }, options)
   try {
     return await replayTensors(store, createTransport(service.url), options)
@@ -61,7 +63,33 @@ describe('millrace replay of a model asked by tensors', () => {
     assert.deepEqual([report.recorded, report.replayed, report.left_out.requests, report.refused.requests], [3, 2, 1, 0])
     assert.deepEqual(report.outputs.map(({ requests, elements, max_absolute_difference: largest, changed }) => [requests, elements, largest, changed]), [[2, 6, 0, 0]])
     assert.match(drawTensorText(report), /2 of 3 recorded requests by tensors replayed\n1 requests cannot be sent again/)
-    assert.equal((await run('same', '2', '3')).outputs[0]?.changed, 0)
+    assert.equal((await run('same', '2', { against: '3' })).outputs[0]?.changed, 0)
+  })
+
+  test('by an element of an input, the rows of all requests are sliced', async () => {
+    const name = 'x'
+    const report = await run('same', '2', { by: `${name}[1]` })
+    assert.equal(report.by, 'x[1]')
+    // Rows [0.1, NaN], [Infinity, 4] and [1, 2].
+    assert.deepEqual(report.slices.map(({ slice, rows, elements, changed }) => [slice, rows, elements, changed]), [['1: up to 2.5', 1, 2, 0], ['4: above 3.5', 1, 2, 0], ['missing', 1, 2, 0]])
+    assert.match(drawTensorText(report), /by x\[1\]\nslice +output +rows/)
+    const html = drawTensorHtml(report)
+    assert.match(html, /<svg/)
+    assert.match(html, /<h2>by x\[1\]<\/h2>/)
+    for (const [by, message] of [['x', /x has 2 elements a row, expected one of them: x\[0\] … x\[1\]/], ['z', /found z, expected an input of the model, x, or/], ['x[2]', /x has 2 elements a row/]] as const) {
+      await assert.rejects(run('same', '2', { by }), { code: 'USAGE', message })
+    }
+  })
+
+  test('slices are texts, truths or numbers, whole ones beyond 2^53 too; NaN is missing', () => {
+    const values = (datatype: string, shape: readonly number[], ...data: readonly (string | number | boolean)[]) => slicesOf('x', { x: { datatype, shape, data } })
+    assert.deepEqual(values('BYTES', [2, 1], 'a', 'b'), ['a', 'b'])
+    assert.deepEqual(values('BOOL', [1], true), [true])
+    assert.deepEqual(values('INT64', [1], '9007199254740993'), [9007199254740992])
+    assert.deepEqual(values('FP32', [3], 'NaN', 'Infinity', 1), [null, Number.POSITIVE_INFINITY, 1])
+    assert.deepEqual(values('FP32', [], 1), [1])
+    assert.deepEqual(values('FP32', [0, 4]), [])
+    assert.deepEqual(slicesOf('x[1]', { 'x[1]': { datatype: 'FP32', shape: [1], data: [7] } }), [7])
   })
 
   test('a version that does not take them is refused, and that is counted', async () => {
