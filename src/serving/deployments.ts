@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { featuresClient } from '../../sdk/features.ts'
 import { createTransport } from '../../sdk/http.ts'
-import { type DeploymentConfig, type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
+import { type DeploymentConfig, type OnDemandConfig, type ProjectConfig, projectConfigSchema } from '../domain/config.ts'
 import { type ServiceName, parseConfig } from '../platform/config/index.ts'
 import { MillraceError } from '../platform/errors/index.ts'
 import type { Logger } from '../platform/log/index.ts'
@@ -55,6 +55,13 @@ export function deploymentsOf(config: ProjectConfig, repository: ModelRepository
   if (config.deployments.length > 0) return config.deployments.map((deployment) => ({ ...deployment, alias: LATEST, shadow: [] }))
   const all = { project: config.project, deployments: repository.models().map((model) => ({ model, alias: LATEST })) }
   return parseConfig(projectConfigSchema, JSON.stringify(all), 'model_repository', {}).deployments
+}
+
+/** Which versions may be asked for. Of a repository of which all models are served, those too that come after the start. */
+export function onDemandOf({ on_demand, deployments }: ProjectConfig, repository: ModelRepository | null): OnDemandConfig {
+  if (!repository) return on_demand
+  const all = on_demand.models === 'deployed' && deployments.length === 0
+  return { ...on_demand, alias: LATEST, models: all ? 'registered' : on_demand.models }
 }
 
 /** A deployment of a model that the configuration does not name, with all settings by default, and nothing behind any alias. */

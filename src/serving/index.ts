@@ -7,7 +7,7 @@ import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import type { CallOptions } from './grpc/calls.ts'
 import type { GrpcServer } from './grpc/index.ts'
-import { bodyLimitOf, deploymentsOf, drain, makeDeployments, undeclared } from './deployments.ts'
+import { bodyLimitOf, deploymentsOf, drain, makeDeployments, onDemandOf, undeclared } from './deployments.ts'
 import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
@@ -15,7 +15,7 @@ import { Lifecycle, doorOf } from './limits/lifecycle.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
-import { LATEST, ModelRepository } from './routing/model-repository.ts'
+import { ModelRepository } from './routing/model-repository.ts'
 import { registryAt } from './routing/registry.ts'
 import { Router } from './routing/router.ts'
 import { type ServingSchema, migrations } from './routing/store.ts'
@@ -53,13 +53,15 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   const deployments = makeDeployments(configs, { url: context.url, log, metrics, projectFolder: context.projectFolder, folder })
   const registry = repository ?? registryAt(createTransport(context.url('tracking'), { timeoutMs: 10_000 }))
   const cache = repository ?? new ModelCache(join(folder, 'models'), registry)
+  const onDemand = onDemandOf(config, repository)
   const versions = openVersions({
     deployments,
-    makeUndeclared: (model) => undeclared(config, model, { url: context.url, log, metrics, projectFolder: context.projectFolder, folder }),
-    config: repository ? { ...config.on_demand, alias: LATEST } : config.on_demand,
+    makeUndeclared: (model) => undeclared({ ...config, on_demand: onDemand }, model, { url: context.url, log, metrics, projectFolder: context.projectFolder, folder }),
+    config: onDemand,
     registry,
+    ...(repository ? { exists: (model: string) => repository.has(model) } : {}),
     store: cache,
-    lookAgainMs: config.tracking?.external === undefined ? LOOK_AGAIN_MS : POLL_MS,
+    lookAgainMs: repository ? Number.POSITIVE_INFINITY : config.tracking?.external === undefined ? LOOK_AGAIN_MS : POLL_MS,
     prometheus: context.metrics,
     metrics,
     log,

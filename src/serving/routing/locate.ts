@@ -9,6 +9,8 @@ export interface Located {
 }
 
 export interface Undeclared {
+  /** Whether there may be such a model; where that is not known without asking, left out. */
+  readonly exists?: (model: string) => boolean
   /** Answers for a model that is asked for by name alone. */
   readonly alias: string
   readonly make: (model: string) => Deployment
@@ -26,6 +28,10 @@ export class Locator {
   constructor(deployments: readonly Deployment[], undeclared?: Undeclared) {
     this.#declared = new Map(deployments.map((deployment) => [deployment.name, deployment]))
     this.#undeclared = undeclared
+  }
+
+  get takesUndeclared(): boolean {
+    return this.#undeclared !== undefined
   }
 
   /** Those in use for models that are not in the configuration. */
@@ -46,7 +52,10 @@ export class Locator {
     if (declared) return { deployment: declared, reference }
     if (!this.#undeclared || !isModelName(model)) return undefined
     let deployment = this.#made.get(model)
-    if (!deployment) this.#made.set(model, (deployment = this.#undeclared.make(model)))
+    if (!deployment) {
+      if (this.#undeclared.exists?.(model) === false) return undefined
+      this.#made.set(model, (deployment = this.#undeclared.make(model)))
+    }
     return { deployment, reference: reference ?? `@${this.#undeclared.alias}` }
   }
 }

@@ -129,6 +129,27 @@ describe('a folder of models', () => {
     assert.equal((await infer('pixels')).body.model_version, '2')
   })
 
+  test('a model whose folder comes later is served when it is asked for or loaded, with the versions that it has then, until it is unloaded', async () => {
+    assert.equal((await infer('late')).status, 404)
+    place('late', '1', 'pixels/model.onnx')
+    const { status, body } = await infer('late')
+    assert.deepEqual([status, body.model_version], [200, '1'], JSON.stringify(body))
+    place('late', '2', 'pixels/model.onnx')
+    assert.equal((await infer('late')).body.model_version, '1')
+    assert.deepEqual(await post('/v2/repository/models/late/load'), { status: 200, body: {} })
+    assert.equal((await infer('late')).body.model_version, '2')
+    const entries = async () => (await index()).filter(({ name }) => name === 'late').map(({ version, state }) => [version, state])
+    assert.deepEqual(await entries(), [['2', 'READY']])
+    assert.deepEqual(await post('/v2/repository/models/late/unload'), { status: 200, body: {} })
+    assert.deepEqual(await entries(), [])
+    const unloaded = await infer('late')
+    assert.deepEqual([unloaded.status, unloaded.body.error], [503, 'late was unloaded'])
+    place('bad', '1', 'make.py')
+    assert.deepEqual((await post('/v2/repository/models/bad/load')).status, 422)
+    for (const model of ['late', 'bad']) rmSync(join(folder, 'models', model), { recursive: true })
+    assert.equal((await post('/v2/repository/models/late/load')).status, 404)
+  })
+
   const REFUSED: readonly [string, string, object | undefined, number, RegExp][] = [
     ['a file that is sent along', '/v2/repository/models/pixels/load', { parameters: { 'file:1/model.onnx': 'AAAA' } }, 400, /nothing can be uploaded/],
     ['a configuration that is sent along', '/v2/repository/models/pixels/load', { parameters: { config: '{}' } }, 400, /nothing can be uploaded or overridden/],

@@ -4,6 +4,7 @@ import { MillraceError, errnoCode } from '../../platform/errors/index.ts'
 import { insideRoot } from '../../platform/fs/index.ts'
 import type { LoadOptions } from '../runtime/model.ts'
 import type { ModelStore } from './model-cache.ts'
+import { isModelName } from './reference.ts'
 import type { ModelRegistry, VersionFound } from './registry.ts'
 import { readTritonConfig } from './triton-config.ts'
 
@@ -35,6 +36,10 @@ export class ModelRepository implements ModelRegistry, ModelStore {
     }
   }
 
+  has(model: string): boolean {
+    return isModelName(model) && statSync(this.#folderOf(model), { throwIfNoEntry: false })?.isDirectory() === true
+  }
+
   /** Whether it was told to leave the model alone. */
   setLoaded(model: string, loaded: boolean): void {
     if (loaded) this.#unloaded.delete(model)
@@ -42,7 +47,7 @@ export class ModelRepository implements ModelRegistry, ModelStore {
   }
 
   async alias(model: string, alias: string): Promise<VersionFound | null> {
-    if (this.#unloaded.has(model) || alias !== LATEST || !this.#has(model)) return null
+    if (this.#unloaded.has(model) || alias !== LATEST || !this.has(model)) return null
     const folder = this.#folderOf(model)
     const { file, versions } = readTritonConfig(folder)
     const [newest] = this.#versions(folder)
@@ -53,11 +58,15 @@ export class ModelRepository implements ModelRegistry, ModelStore {
   }
 
   async version(model: string, version: string): Promise<VersionFound | null> {
-    if (this.#unloaded.has(model) || !this.#has(model)) return null
+    if (this.#unloaded.has(model) || !this.has(model)) return null
     const folder = this.#folderOf(model)
     const { file, versions } = readTritonConfig(folder)
     const served = this.#versions(folder).includes(version) && (versions === undefined || versions.includes(version))
     return served ? describe(folder, version, file) : null
+  }
+
+  absence(model: string): MillraceError | null {
+    return this.#unloaded.has(model) ? new MillraceError('MODEL_NOT_READY', `${model} was unloaded`) : null
   }
 
   download(): Promise<void> {
@@ -86,10 +95,6 @@ export class ModelRepository implements ModelRegistry, ModelStore {
   loadOptions(model: string): LoadOptions {
     const { file, maxBatchSize } = readTritonConfig(this.#folderOf(model))
     return { file, ...(maxBatchSize === undefined ? {} : { maxBatchSize }) }
-  }
-
-  #has(model: string): boolean {
-    return statSync(this.#folderOf(model), { throwIfNoEntry: false })?.isDirectory() === true
   }
 
   #versions(folder: string): readonly string[] {

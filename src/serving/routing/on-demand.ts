@@ -87,6 +87,29 @@ export class OnDemand implements VersionsOnDemand {
     }
   }
 
+  /** Forgets what was known of the model, and resolves when `reference` is in memory as the registry has it now; other versions of it go. Throws why it cannot be served. */
+  async renew(model: string, reference: string): Promise<void> {
+    const { loaded } = this.#options
+    const old = loaded.models.filter(({ name }) => name === model)
+    await this.#forget(model)
+    const { model: renewed } = await this.#bring(model, reference)
+    for (const one of old) if (one !== renewed && !this.#isReferredTo(model, one.version)) loaded.drop(one)
+  }
+
+  /** What of the model no alias of a deployment points at leaves memory. */
+  async unload(model: string): Promise<void> {
+    await this.#forget(model)
+    for (const one of this.#options.loaded.models) if (one.name === model) this.#options.loaded.drop(one)
+  }
+
+  /** Once what is being loaded of it is there. */
+  async #forget(model: string): Promise<void> {
+    const concerns = (key: string) => key.startsWith(`${model}\n`)
+    await Promise.allSettled([...this.#bringing].flatMap(([key, bringing]) => (concerns(key) ? [bringing] : [])))
+    for (const key of [...this.#failed.keys()].filter(concerns)) this.#failed.delete(key)
+    for (const key of [...this.#known.keys()].filter(concerns)) this.#known.delete(key)
+  }
+
   async #wait(model: string, reference: string, bringing: Promise<Target>): Promise<Target> {
     const late = () => new MillraceError('MODEL_NOT_READY', `${nameOf(model, reference)} is being loaded; try again`)
     // Its failure is remembered, for whoever asks next.
@@ -116,7 +139,7 @@ export class OnDemand implements VersionsOnDemand {
     const key = keyOf(model, reference)
     try {
       const found = await this.#ask(model, reference)
-      if (found === null) throw absent(model, reference)
+      if (found === null) throw this.#options.registry.absence?.(model) ?? absent(model, reference)
       const loaded = await this.#options.loaded.load(model, found, { room: true })
       this.#known.set(key, { found, at: performance.now(), looking: false })
       return targetOf(loaded, reference)

@@ -1,6 +1,7 @@
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Deployment } from './deployment.ts'
-import type { ModelRepository } from './model-repository.ts'
+import { LATEST, type ModelRepository } from './model-repository.ts'
+import type { OnDemand } from './on-demand.ts'
 import type { Router } from './router.ts'
 
 const STATES = { ready: 'READY', loading: 'LOADING', failed: 'UNAVAILABLE', absent: 'UNAVAILABLE' } as const
@@ -29,20 +30,23 @@ export function repositoryIndex(router: Router, onlyReady: boolean): readonly In
 
 /** Loads what is there now, and resolves when it answers. BAD_REQUEST where `parameters` are given; MODEL_INVALID says why it cannot be served. */
 export async function loadModel(router: Router, repository: ModelRepository | null, model: string, parameters: readonly string[]): Promise<void> {
-  const deployment = find(router, model)
   const [given] = parameters
+  const deployment = router.find(model)
+  const undeclared = deployment ? undefined : undeclaredOf(router, repository, model)
   if (given !== undefined) throw new MillraceError('BAD_REQUEST', `parameters.${given}: models are loaded as they lie in the repository or the registry; nothing can be uploaded or overridden`)
   repository?.setLoaded(model, true)
+  if (undeclared) return undeclared.renew(model, `@${LATEST}`)
   await router.recheck(model)
-  if (deployment.champion && deployment.state().state === 'ready') return
-  throw new MillraceError('MODEL_INVALID', `${model} could not be loaded: ${deployment.state().reason ?? 'it has no version'}`)
+  if (deployment?.champion && deployment.state().state === 'ready') return
+  throw new MillraceError('MODEL_INVALID', `${model} could not be loaded: ${deployment?.state().reason ?? 'it has no version'}`)
 }
 
 /** BAD_REQUEST for a model of the registry: what is served there, its aliases say. */
 export async function unloadModel(router: Router, repository: ModelRepository | null, model: string): Promise<void> {
-  find(router, model)
+  const undeclared = router.find(model) ? undefined : undeclaredOf(router, repository, model)
   if (!repository) throw new MillraceError('BAD_REQUEST', `${model} is served because its alias is set: delete the alias in the registry, or take it out of \`deployments\``)
   repository.setLoaded(model, false)
+  if (undeclared) return undeclared.unload(model)
   await router.recheck(model)
 }
 
@@ -51,8 +55,8 @@ function describe(deployment: Deployment): IndexedModel {
   return { name: deployment.name, version: version ?? deployment.slot(deployment.alias)?.failedVersion ?? '', state: version === null ? STATES[state] : 'READY', reason: reason ?? '' }
 }
 
-function find(router: Router, model: string): Deployment {
-  const deployment = router.find(model)
-  if (deployment) return deployment
+/** How a model of the folder is served that came after the start. */
+function undeclaredOf({ versions }: Router, repository: ModelRepository | null, model: string): OnDemand {
+  if (versions.onDemand && versions.locator.takesUndeclared && repository?.has(model)) return versions.onDemand
   throw new MillraceError('NOT_FOUND', `no model ${model} is deployed here`)
 }

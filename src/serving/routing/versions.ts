@@ -18,6 +18,8 @@ export interface VersionsOptions {
   readonly makeUndeclared: (model: string) => Deployment
   readonly config: OnDemandConfig
   readonly registry: ModelRegistry
+  /** Of models that the configuration does not name: whether there is one, where that is known without asking. */
+  readonly exists?: (model: string) => boolean
   readonly store: ModelStore
   readonly lookAgainMs: number
   readonly prometheus: Registry
@@ -37,7 +39,7 @@ export interface Versions {
   readonly locator: Locator
 }
 
-export function openVersions({ deployments, makeUndeclared, config, registry, store, lookAgainMs, prometheus, metrics, log, python, journalFolder }: VersionsOptions): Versions {
+export function openVersions({ deployments, makeUndeclared, config, registry, exists, store, lookAgainMs, prometheus, metrics, log, python, journalFolder }: VersionsOptions): Versions {
   const stop = new AbortController()
   const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length, sizes: () => loaded.sizes })
   const loaded = new LoadedModels({
@@ -57,5 +59,5 @@ export function openVersions({ deployments, makeUndeclared, config, registry, st
     made.onDemand = onDemand
     return made
   }
-  return { loaded, onDemand, locator: new Locator(deployments, { alias: config.alias, make }) }
+  return { loaded, onDemand, locator: new Locator(deployments, { alias: config.alias, make, ...(exists ? { exists } : {}) }) }
 }
