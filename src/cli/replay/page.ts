@@ -3,7 +3,7 @@ import { type Table, differenceTable, outputSliceTable, outputTable, rowRemarks,
 import type { TensorReport } from './tensor-report.ts'
 
 const [BAR, GAP, HEIGHT] = [26, 4, 180]
-const STYLE = 'body{font:14px system-ui;margin:2em}table{border-collapse:collapse;margin-top:1em}td,th{padding:.2em .8em;text-align:right}td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f4f6fa}rect{fill:#36c}figure{margin:1.5em 0}.ends{display:flex;justify-content:space-between}'
+const STYLE = 'body{font:14px system-ui;margin:2em}table{border-collapse:collapse;margin-top:1em}td,th{padding:.2em .8em;text-align:right}td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f4f6fa}rect{fill:#36c}figure{margin:1.5em 0}figcaption{margin-bottom:.6em}.ends{display:flex;justify-content:space-between}'
 
 /** The report as one page that needs nothing else. */
 export function drawHtml(report: ReplayReport): string {

@@ -44,10 +44,11 @@ export async function differences(store: ReplayStore, classifier: boolean, by: s
 
 /** An expression of SQL. Numbers fall into quartiles; of texts the most frequent are slices of their own. */
 export async function sliceOf(store: ReplayStore, table: 'compared' | 'compared_tensor_rows'): Promise<string> {
-  const [found] = await store.rows(`select count("number")::INTEGER as numbers, count("text")::INTEGER as texts, quantile_cont("number", [0.25, 0.5, 0.75])::VARCHAR as cuts from ${table}`)
+  const cut = (share: number, name: string): string => `quantile_cont("number", ${share}) filter (isfinite("number")) as ${name}`
+  const [found] = await store.rows(`select count("number")::INTEGER as numbers, count("text")::INTEGER as texts, ${cut(0.25, 'low')}, ${cut(0.5, 'middle')}, ${cut(0.75, 'high')} from ${table}`)
   if (Number(found?.['numbers'] ?? 0) > Number(found?.['texts'] ?? 0)) {
-    const cuts: readonly number[] = JSON.parse(String(found?.['cuts']))
-    const [low = 0, middle = 0, high = 0] = cuts
+    // Of infinities alone there are no quartiles: they are below or above 0.
+    const [low, middle, high] = [Number(found?.['low'] ?? 0), Number(found?.['middle'] ?? 0), Number(found?.['high'] ?? 0)]
     const shown = (value: number): string => String(Number(value.toPrecision(4)))
     return `case when "number" is null then 'missing' when "number" <= ${low} then '1: up to ${shown(low)}' when "number" <= ${middle} then '2: up to ${shown(middle)}'
       when "number" <= ${high} then '3: up to ${shown(high)}' else '4: above ${shown(high)}' end`

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { createTransport } from '../../../sdk/http.ts'
 import { packSegment } from '../../serving/journal/parquet/pack.ts'
 import { type TestService, startForTest } from '../../platform/service/testing.ts'
@@ -16,6 +18,7 @@ import { ReplayStore } from './source.ts'
 import type { TensorReport } from './tensor-report.ts'
 import { compareTensors, decodeAnswer, encodeRequest } from './tensors.ts'
 
+const MAIN = join(import.meta.dirname, '../../main.ts')
 let folder: string
 let service: TestService
 let config: ReturnType<typeof testConfig>
@@ -79,6 +82,18 @@ describe('millrace replay of a model asked by tensors', () => {
     for (const [by, message] of [['x', /x has 2 elements a row, expected one of them: x\[0\] … x\[1\]/], ['z', /found z, expected an input of the model, x, or/], ['x[2]', /x has 2 elements a row/]] as const) {
       await assert.rejects(run('same', '2', { by }), { code: 'USAGE', message })
     }
+  })
+
+  test('the command writes the report as text, as JSON and as a page', async () => {
+    writeFileSync(join(folder, 'millrace.yaml'), `project: test\nmodel_repository: models\nservices: {serving: {url: '${service.url}'}}\n`)
+    const [json, html] = [join(folder, 'report.json'), join(folder, 'report.html')]
+    const day = (later: number): string => new Date(Date.now() + later * 86_400_000).toISOString().slice(0, 10)
+    const options = ['--model', 'same', '--from', day(-1), '--to', day(1), '--version', '3', '--by', 'x[0]', '--json', json, '--html', html]
+    const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'replay', ...options], { cwd: folder })
+    assert.match(stdout, /2 of 3 recorded requests by tensors replayed/)
+    const report: TensorReport = JSON.parse(readFileSync(json, 'utf8'))
+    assert.deepEqual([report.outputs[0]?.changed, report.slices.reduce((sum, { rows }) => sum + rows, 0)], [0, 3])
+    assert.match(readFileSync(html, 'utf8'), /2 of 3 recorded requests by tensors replayed/)
   })
 
   test('slices are texts, truths or numbers, whole ones beyond 2^53 too; NaN is missing', () => {
