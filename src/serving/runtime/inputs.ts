@@ -17,6 +17,8 @@ export interface ModelInputs {
   readonly joinKey: string | null
   /** The columns and features of the store that an input of the builder is made of, by the input's name. */
   readonly sources: ReadonlyMap<string, readonly string[]>
+  /** The columns that each ONNX input holds, by its name; empty where features are made of them. */
+  readonly held: ReadonlyMap<string, readonly string[]>
   /** For each ONNX input, the first of its columns in the builder's numeric or categorical row. */
   readonly offsets: readonly number[]
 }
@@ -40,6 +42,7 @@ export function bindInputs(artifact: ModelArtifact, tensors: readonly InputTenso
     known: [...columns.map((column) => column.name), ...features.online.map(fullFeatureName)],
     builder,
     sources: new Map([...features.numeric, ...features.categorical].map((input) => [input.name, input.of])),
+    held: new Map(),
     online: features.online,
     joinKey: features.online.length > 0 ? features.entity.joinKey : null,
     offsets,
@@ -51,14 +54,18 @@ function bindPlain(artifact: ModelArtifact, tensors: readonly InputTensor[]): Mo
   const columns = plainColumns(artifact, tensors)
   const numeric: string[] = []
   const categorical: string[] = []
+  const held = new Map<string, readonly string[]>()
   let next = 0
   const offsets = tensors.map((tensor) => {
     const target = tensor.type === 'string' ? categorical : numeric
     const offset = target.length
-    for (let i = 0; i < tensor.width; i++) target.push(columns[next++]?.name ?? '')
+    const names = columns.slice(next, next + tensor.width).map((column) => column.name)
+    next += tensor.width
+    held.set(tensor.name, names)
+    target.push(...names)
     return offset
   })
-  return { columns, known: columns.map((column) => column.name), builder: plainBuilder(numeric, categorical), sources: new Map(), online: [], joinKey: null, offsets }
+  return { columns, known: columns.map((column) => column.name), builder: plainBuilder(numeric, categorical), sources: new Map(), held, online: [], joinKey: null, offsets }
 }
 
 function plainColumns({ signature }: ModelArtifact, tensors: readonly InputTensor[]): readonly ColumnSpec[] {

@@ -14,7 +14,7 @@ import { Journal } from '../journal/journal.ts'
 import { recentRecords } from '../journal/recent.ts'
 import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig, until } from '../testing.ts'
 import { convert } from './tensor/convert.ts'
-import { tensorLine } from './tensor/journal-line.ts'
+import { createTensorLineWriter } from './tensor/journal-line.ts'
 import { interfaceOf, openSession, runSession } from './tensor/session.ts'
 import { warmTensors } from './warm.ts'
 
@@ -69,14 +69,15 @@ describe('a version is warmed with what its model was asked last', () => {
 
 describe('warming by tensors', () => {
   const record = (line: string): JournalRecord => JSON.parse(`${line}}`)
-  const base = { model: 'm', version: '1', alias: 'champion', role: 'champion', time: 0, mask: null, members: '' } as const
+  const base = { model: 'm', version: '1', alias: 'champion', role: 'champion', mask: null, columns: new Map() } as const
+  const line = createTensorLineWriter(base)
 
   for (const [datatype, values] of [['INT64', [2n ** 60n, -3n]], ['FP32', [1.5, Number.NaN]], ['FP16', [1.5, -2]], ['BOOL', [true, false]], ['BYTES', ['a', 'Ω']]] as const) {
     test(`gives the model the ${datatype} that the journal has`, async () => {
       const session = await openSession(join(FIXTURES, 'identity', `${datatype}.onnx`))
       const model = interfaceOf(session)
       const x = { datatype, shape: [1, 2], data: convert(values, datatype, 'x') }
-      const recorded = record(tensorLine({ ...base, id: 'a', inputs: new Map([['x', x]]), outputs: new Map() }))
+      const recorded = record(line('a', 0, new Map([['x', x]]), new Map(), ''))
       const fed: unknown[] = []
       await warmTensors({ run: async (feeds, fetch) => (fed.push(feeds['x']?.data), session.run(feeds, fetch)) }, model, [recorded])
       assert.deepEqual(fed, [x.data])
@@ -87,7 +88,7 @@ describe('warming by tensors', () => {
   test('leaves out what was not kept whole and what the model does not take, and says which request it cannot run', async () => {
     const session = await openSession(join(FIXTURES, 'identity', 'INT64.onnx'))
     const model = interfaceOf(session)
-    const of = (id: string, tensor: object): JournalRecord => ({ ...record(tensorLine({ ...base, id, inputs: new Map(), outputs: new Map() })), tensors: { inputs: { x: tensor } as never, outputs: {} } })
+    const of = (id: string, tensor: object): JournalRecord => ({ ...record(line(id, 0, new Map(), new Map(), '')), tensors: { inputs: { x: tensor } as never, outputs: {} } })
     const left = [of('a', { datatype: 'INT64', shape: [1, 2] }), of('b', { datatype: 'INT64', shape: [1, 3], data: [1, 2, 3] }), of('c', { datatype: 'BYTES', shape: [1, 2], data: ['x', 'y'] })]
     let runs = 0
     await warmTensors({ run: async (feeds, fetch) => (runs++, session.run(feeds, fetch)) }, model, left)

@@ -5,8 +5,11 @@ import { badRequest, describeType, isObject } from '../shapes.ts'
 import { parseTensors } from './ask.ts'
 import { COLUMN_DATATYPES } from './metadata.ts'
 import { present } from './outputs.ts'
-import { receiveTensor } from './received.ts'
-import { RawTensors, splitBody } from './request.ts'
+import { Frames } from './frame.ts'
+import { receiveFramed, receiveTensor } from './received.ts'
+import { HEADER_LENGTH, RawTensors, splitBody } from './request.ts'
+
+const FRAMES = new Frames()
 
 /**
  * The Open Inference Protocol V2 over REST, tensors in JSON or raw after it (the binary extension, which `tritonclient` speaks by default). The tensors are the
@@ -15,9 +18,15 @@ import { RawTensors, splitBody } from './request.ts'
 export const v2Protocol: Protocol = {
   name: 'v2',
   accept: (contentType) => {
-    if (contentType === undefined || mediaType(contentType) !== 'application/octet-stream') acceptJson(contentType)
+    if (contentType === undefined || contentType === 'application/json') return
+    if (mediaType(contentType) !== 'application/octet-stream') acceptJson(contentType)
   },
   parse: (body, model) => {
+    const framed = body.headers[HEADER_LENGTH] === undefined ? FRAMES.read(body.bytes.toString('utf8')) : null
+    if (framed) {
+      const { json, data } = framed
+      return parseTensors(model, data.map((elements, i) => receiveFramed(inputOf(json, i), `inputs[${i}]`, elements)), json, present, undefined)
+    }
     const { json, rest } = splitBody(body, onlyInput(model))
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
     const { id, inputs } = json
@@ -29,6 +38,10 @@ export const v2Protocol: Protocol = {
     return parseTensors(model, received, json, present, id)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
+}
+
+function inputOf({ inputs }: Readonly<Record<string, unknown>>, i: number): unknown {
+  return Array.isArray(inputs) ? inputs[i] : undefined
 }
 
 function onlyInput({ tensors, rows }: ModelShape): { readonly name: string; readonly datatype: string } | undefined {

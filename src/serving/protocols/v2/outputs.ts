@@ -61,8 +61,8 @@ export interface Answered {
 export function present({ model, version }: Answered, asked: readonly OutputAsked[], valueOf: (name: string) => TensorValue, id: string): string | BinaryAnswer {
   const raw: Uint8Array[] = []
   const outputs = asked.map(({ name, binary }) => {
-    const { datatype, shape, data } = valueOf(name)
-    if (!binary) return `{"name":${JSON.stringify(name)},"shape":[${shape.join()}],"datatype":"${datatype}","data":[${elementsOf(data, datatype).map(jsonOf).join()}]}`
+    const { datatype, shape, data, json } = valueOf(name)
+    if (!binary) return `{"name":${JSON.stringify(name)},"shape":[${shape.join()}],"datatype":"${datatype}","data":[${json ?? elementsOf(data, datatype).map(jsonOf).join()}]}`
     const bytes = isText(data) ? encodeStrings(data) : bytesOf(data)
     raw.push(bytes)
     return `{"name":${JSON.stringify(name)},"shape":[${shape.join()}],"datatype":"${datatype}","parameters":{"binary_data_size":${bytes.length}}}`

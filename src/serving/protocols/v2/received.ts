@@ -1,8 +1,10 @@
+import type { MillraceError } from '../../../platform/errors/index.ts'
 import type { TensorData } from '../../runtime/tensor/datatypes.ts'
 import { fixedType } from '../../runtime/tensor/datatypes.ts'
 import { countOf } from '../../runtime/tensor/value.ts'
 import { badRequest, describeType, isObject } from '../shapes.ts'
 import { decodeBinary, refuseDatatype } from './elements.ts'
+import type { ElementsText } from './frame.ts'
 import { type RawTensors, binarySize, parametersOf } from './request.ts'
 
 /** Dimensions of a tensor at most; ONNX Runtime's own kernels stop at eight. */
@@ -13,8 +15,8 @@ export interface ReceivedTensor {
   readonly name: string
   readonly datatype: string
   readonly shape: readonly number[]
-  /** Raw, in the tensor's datatype; or as JSON had it, flat. */
-  readonly data: { readonly raw: TensorData } | { readonly json: readonly unknown[] }
+  /** Raw, in the tensor's datatype; or as JSON had it, flat, with its text where that is known. */
+  readonly data: { readonly raw: TensorData } | { readonly json: readonly unknown[]; readonly text?: string }
   /** How errors name it. */
   readonly where: string
 }
@@ -26,8 +28,26 @@ export function receiveTensor(input: unknown, at: string, raw: RawTensors): Rece
   const { datatype, shape, where } = described
   const count = countOf(shape)
   const size = binarySize(parametersOf(input, `${where}.`), where)
-  if (size !== undefined && data !== undefined) throw badRequest(`${where} has both data and parameters.binary_data_size, expected one of them`)
+  if (size !== undefined && data !== undefined) throw bothWays(where)
   return { ...described, data: size === undefined ? { json: flatten(data, shape, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
+}
+
+/** The same for a tensor whose elements were read apart from it; a frame has `data`, so there are no raw ones. */
+export function receiveFramed(input: unknown, at: string, { values, text }: ElementsText): ReceivedTensor {
+  if (!isObject(input)) throw badRequest(`${at} is ${describeType(input)}, expected a tensor`)
+  const described = describeTensor(input, at)
+  const { shape, where } = described
+  if (binarySize(parametersOf(input, `${where}.`), where) !== undefined) throw bothWays(where)
+  refuseCount(values.length, shape, countOf(shape), where)
+  return { ...described, data: { json: values, text } }
+}
+
+function bothWays(where: string): MillraceError {
+  return badRequest(`${where} has both data and parameters.binary_data_size, expected one of them`)
+}
+
+function refuseCount(found: number, sizes: readonly number[], count: number, where: string): void {
+  if (found !== count) throw badRequest(`${where} has ${found} values, its shape [${sizes.join(', ')}] says ${count}`)
 }
 
 /** Name, datatype and shape of a tensor, in whatever form its elements come. */
@@ -45,6 +65,6 @@ export function describeTensor({ name, shape, datatype }: Readonly<Record<string
 function flatten(data: unknown, sizes: readonly number[], count: number, where: string): readonly unknown[] {
   if (!Array.isArray(data)) throw badRequest(`${where}.data is ${describeType(data)}, expected a list`)
   const values: readonly unknown[] = data.some(Array.isArray) ? data.flat(sizes.length) : data
-  if (values.length !== count) throw badRequest(`${where} has ${values.length} values, its shape [${sizes.join(', ')}] says ${count}`)
+  refuseCount(values.length, sizes, count, where)
   return values
 }

@@ -1,6 +1,7 @@
 import type { TensorMap, TensorInterface } from '../../runtime/tensor/session.ts'
 import { badRequest } from '../shapes.ts'
-import { elementsOf } from '../../runtime/tensor/datatypes.ts'
+import { type TensorData, elementsOf } from '../../runtime/tensor/datatypes.ts'
+import type { TensorValue } from '../../runtime/tensor/value.ts'
 import { convert } from '../../runtime/tensor/convert.ts'
 import type { ReceivedTensor } from './received.ts'
 
@@ -11,16 +12,31 @@ export function namesTensors({ inputs }: TensorInterface, received: readonly Rec
 
 /** The request's tensors in the datatypes that the model takes: another is converted where every value can be held. Shapes are left to the model's own check. */
 export function modelTensors({ inputs }: TensorInterface, received: readonly ReceivedTensor[]): TensorMap {
-  const tensors = new Map<string, { datatype: string; shape: readonly number[]; data: ReturnType<typeof convert> }>()
+  const tensors = new Map<string, TensorValue>()
   for (const { name, datatype, shape, data, where } of received) {
     const input = inputs.find((candidate) => candidate.name === name)
     if (!input) throw badRequest(`${where}: the model takes ${inputs.map((one) => one.name).join(', ')}`)
     if (tensors.has(name)) throw badRequest(`${where} is given twice`)
-    const inItsOwn = 'raw' in data && datatype === input.datatype
-    const converted = (): ReturnType<typeof convert> => convert('raw' in data ? elementsOf(data.raw, datatype) : data.json, input.datatype, where)
-    tensors.set(name, { datatype: input.datatype, shape: asColumn(input.shape, shape), data: inItsOwn ? data.raw : converted() })
+    const value = { datatype: input.datatype, shape: asColumn(input.shape, shape) }
+    if ('raw' in data) {
+      tensors.set(name, { ...value, data: datatype === input.datatype ? data.raw : convert(elementsOf(data.raw, datatype), input.datatype, where) })
+    } else {
+      const converted = convert(data.json, input.datatype, where)
+      tensors.set(name, { ...value, data: converted, json: data.text !== undefined && isFit(data.text, converted) ? data.text : undefined })
+    }
   }
   return tensors
+}
+
+/** Characters of an element that may stand in the journal as they came. */
+const LONGEST_ELEMENT = 32
+
+/** Whether the text with which floats came may stand for them in a line of the journal: on one line, no longer than they are worth, and within what readers take for a number. */
+function isFit(text: string, data: TensorData): boolean {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return false
+  if (text.length > LONGEST_ELEMENT * data.length || text.includes('\n')) return false
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false
+  return true
 }
 
 /** A column may be written [N] for [N, 1], and the other way round. */

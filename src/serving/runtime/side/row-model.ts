@@ -37,7 +37,7 @@ export class PythonModel implements RowPredictor {
     this.version = version
     this.columns = columns
     this.validate = compileSignature(columns)
-    this.inputs = { columns, known: columns.map((column) => column.name), builder: NO_FEATURES, sources: new Map(), online: [], joinKey: null, offsets: [] }
+    this.inputs = { columns, known: columns.map((column) => column.name), builder: NO_FEATURES, sources: new Map(), held: new Map(), online: [], joinKey: null, offsets: [] }
     this.#process = side
   }
 

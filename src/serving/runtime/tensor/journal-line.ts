@@ -1,4 +1,4 @@
-import type { JournalRecord, JournalTensor } from '../../../api/serving.ts'
+import type { JournalRecord } from '../../../api/serving.ts'
 import type { Mask } from '../../journal/mask.ts'
 import { elementsOf } from './datatypes.ts'
 import type { TensorMap } from './session.ts'
@@ -7,44 +7,70 @@ import { type TensorValue, countOf } from './value.ts'
 /** Elements of one tensor that the journal keeps; of a larger one it keeps the shape. */
 export const ELEMENTS_KEPT = 1024
 
-export interface TensorLine {
-  readonly id: string
+export interface TensorLines {
   readonly model: string
   readonly version: string
   readonly alias: string
   readonly role: JournalRecord['role']
-  readonly time: number
-  /** Left out of a shadow's line, since they stand in the champion's, and of a request that is not in the sample. */
-  readonly inputs?: TensorMap
-  readonly outputs: TensorMap
   readonly mask: Mask | null
-  /** Of the request, with a comma before each. */
-  readonly members: string
+  /** The columns that an input holds, by the input's name, of a model that is asked by columns too: where one of them is masked, so is all of it. */
+  readonly columns: ReadonlyMap<string, readonly string[]>
 }
 
-/** The line of a whole request, without the closing brace, as `LineBuffer.add` takes it. */
-export function tensorLine({ id, model, version, alias, role, time, inputs, outputs, mask, members }: TensorLine): string {
-  const tensors = { ...(inputs ? { inputs: described(inputs, mask) } : {}), outputs: described(outputs, mask) }
-  const masked = mask ? [...(inputs?.keys() ?? []), ...outputs.keys()].filter((name) => mask.dropped.has(name) || mask.hashed.has(name)) : []
-  const record = { id, row: 0, model, version, alias, role, time, tensors, ...(masked.length > 0 ? { masked } : {}) }
-  return JSON.stringify(record).slice(0, -1) + members
+/**
+ * Writes the line of a whole request, without the closing brace, as `LineBuffer.add` takes it. By hand, as it runs for every request. `id` consists of characters that JSON does not
+ * escape: the HTTP base lets no other in. `inputs` is null on a shadow's line, since they stand in the champion's, and of a request that is not in the sample.
+ * `members` are those of the request, with a comma before each.
+ */
+export type TensorLineWriter = (id: string, time: number, inputs: TensorMap | null, outputs: TensorMap, members: string) => string
+
+export function createTensorLineWriter({ model, version, alias, role, mask, columns }: TensorLines): TensorLineWriter {
+  const fixed = `","row":0,"model":${JSON.stringify(model)},"version":${JSON.stringify(version)},"alias":${JSON.stringify(alias)},"role":"${role}","time":`
+  const names = new Map<string, string>()
+  const nameOf = (name: string): string => {
+    const known = names.get(name)
+    if (known !== undefined) return known
+    const text = JSON.stringify(name)
+    // Names are the model's own: few.
+    names.set(name, text)
+    return text
+  }
+  const described = (tensors: TensorMap): string => {
+    let text = ''
+    for (const [name, value] of tensors) {
+      const elements = countOf(value.shape) > ELEMENTS_KEPT ? undefined : mask ? maskedElements(mask, columns, name, value) : (value.json ?? elementsText(value))
+      text += `${text === '' ? '' : ','}${nameOf(name)}:{"datatype":"${value.datatype}","shape":[${value.shape.join()}]${elements === undefined ? '' : `,"data":[${elements}]`}}`
+    }
+    return text
+  }
+  return (id, time, inputs, outputs, members) => {
+    const masked = mask ? [...(inputs?.keys() ?? []), ...outputs.keys()].filter((name) => isMasked(mask, columns, name)) : []
+    return `{"id":"${id}${fixed}${time},"tensors":{${inputs ? `"inputs":{${described(inputs)}},` : ''}"outputs":{${described(outputs)}}}${masked.length > 0 ? `,"masked":${JSON.stringify(masked)}` : ''}${members}`
+  }
 }
 
-function described(tensors: TensorMap, mask: Mask | null): Record<string, JournalTensor> {
-  return Object.fromEntries([...tensors].map(([name, value]) => [name, masked(name, describedOne(value), mask)]))
+function isMasked({ dropped, hashed }: Mask, columns: TensorLines['columns'], name: string): boolean {
+  const held = columns.get(name) ?? []
+  return [name, ...held].some((one) => dropped.has(one) || hashed.has(one))
 }
 
-/** Of a tensor that is dropped the shape is kept. */
-function masked(name: string, { datatype, shape, data }: JournalTensor, mask: Mask | null): JournalTensor {
-  if (mask?.hashed.has(name)) return { datatype, shape, ...(data ? { data: data.map((value) => mask.hash(value)) } : {}) }
-  return mask?.dropped.has(name) ? { datatype, shape } : { datatype, shape, ...(data ? { data } : {}) }
+/** undefined where only the shape may be kept: of a tensor that is dropped, or that holds a masked column among others. */
+function maskedElements(mask: Mask, columns: TensorLines['columns'], name: string, value: TensorValue): string | undefined {
+  if (mask.hashed.has(name)) {
+    return scalarsOf(value)
+      .map((element) => JSON.stringify(mask.hash(element)))
+      .join()
+  }
+  return isMasked(mask, columns, name) ? undefined : elementsText(value)
 }
 
-function describedOne({ datatype, shape, data }: TensorValue): JournalTensor {
-  return countOf(shape) > ELEMENTS_KEPT ? { datatype, shape } : { datatype, shape, data: elementsOf(data, datatype).map(asScalar) }
+function elementsText(value: TensorValue): string {
+  let text = ''
+  for (const element of scalarsOf(value)) text += `${text === '' ? '' : ','}${typeof element === 'string' ? JSON.stringify(element) : String(element)}`
+  return text
 }
 
 /** What JSON has no word for, as text. */
-function asScalar(value: number | bigint | boolean | string): number | boolean | string {
-  return typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : value
+function scalarsOf({ data, datatype }: TensorValue): readonly (number | boolean | string)[] {
+  return elementsOf(data, datatype).map((value) => (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : value))
 }

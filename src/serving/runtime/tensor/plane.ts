@@ -12,9 +12,9 @@ import type { LoadedModel } from '../model.ts'
 import type { Limits, Served, Target } from '../plane.ts'
 import { inShadows } from '../shadows.ts'
 import { type Traced, type TracedJob, tracedRunner } from '../spans.ts'
-import { tensorLine } from './journal-line.ts'
+import { ELEMENTS_KEPT, type TensorLineWriter, createTensorLineWriter } from './journal-line.ts'
 import { type TensorMap, checkInputs } from './session.ts'
-import { concatenate, slice } from './value.ts'
+import { type TensorValue, concatenate, countOf, slice, withJson } from './value.ts'
 
 export interface TensorRequest {
   readonly id: string
@@ -48,13 +48,20 @@ interface TensorJob extends TracedJob {
   /** Of each batch that held rows of this job, in order. */
   readonly parts: TensorMap[]
   written: number
+  /** Of all its rows, once they are predicted. */
+  outputs: TensorMap
 }
 
 interface Compiled {
   readonly batcher: Batcher<TensorJob>
   readonly admission: Admission
   readonly metrics: VersionMetrics
+  /** By role and alias. */
+  readonly writers: Map<string, TensorLineWriter>
 }
+
+const NO_OUTPUTS: TensorMap = new Map()
+const NO_TARGETS: readonly Target[] = []
 
 /**
  * The way of a request whose tensors are the model's own: check, run, journal, answer; then the shadows. Requests to a model that takes rows go together along
@@ -86,15 +93,17 @@ export class TensorPlane {
     const { model } = target
     const rows = rowsOf(request)
     const bytes = request.bytes ?? 0
-    this.#entrance.check(served, rows, bytes, this.#compile(model, served.limits))
+    const compiled = this.#compile(model, served.limits)
+    this.#entrance.check(served, rows, bytes, compiled)
     check(model, request)
-    const shadows = (target.chosen ? [] : served.shadows).filter((shadow) => shadow.alias !== target.alias)
-    for (const one of [target, ...shadows]) one.model.acquire()
+    const shadows = target.chosen || served.shadows.length === 0 ? NO_TARGETS : served.shadows.filter((shadow) => shadow.alias !== target.alias)
+    model.acquire()
+    for (const shadow of shadows) shadow.model.acquire()
     served.waiting++
     served.waitingBytes += bytes
     try {
       const outputs = await this.#run(served, target, request, 'champion')
-      const { metrics } = this.#compile(model, served.limits)
+      const { metrics } = compiled
       metrics.succeeded++
       metrics.rows += rows
       if (shadows.length > 0) {
@@ -109,7 +118,8 @@ export class TensorPlane {
     } finally {
       served.waiting--
       served.waitingBytes -= bytes
-      for (const one of [target, ...shadows]) one.model.release()
+      model.release()
+      for (const shadow of shadows) shadow.model.release()
     }
   }
 
@@ -128,7 +138,8 @@ export class TensorPlane {
         ...(role === 'champion' && request.recipient ? { recipient: request.recipient } : {}),
         parts: [],
         written: 0,
-        settle: (error) => (error ? reject(error) : resolve(assembled(job))),
+        outputs: NO_OUTPUTS,
+        settle: (error) => (error ? reject(error) : resolve(job.outputs)),
       }
       if (job.rows === 0) reject(new MillraceError('INPUT_INVALID', 'the tensors have no rows'))
       else this.#compile(model, served.limits).batcher.submit(job)
@@ -157,8 +168,19 @@ export class TensorPlane {
       metrics,
       batcher: new Batcher(this.#traced ? tracedRunner(runner, model) : runner),
       admission: new Admission(maxWaitMs),
+      writers: new Map(),
     }
     this.#compiled.set(model, made)
+    return made
+  }
+
+  #writer(model: LoadedModel, { served, role, alias }: TensorJob): TensorLineWriter {
+    const { writers } = this.#compile(model, served.limits)
+    const key = `${role} ${alias}`
+    const known = writers.get(key)
+    if (known) return known
+    const made = createTensorLineWriter({ model: model.name, version: model.version, alias, role, mask: served.recording?.mask ?? null, columns: model.rows?.inputs.held ?? new Map() })
+    writers.set(key, made)
     return made
   }
 
@@ -168,11 +190,12 @@ export class TensorPlane {
     for (const { job, from, to } of slices) {
       job.written += to - from
       if (job.written < job.rows) continue
-      const { request, alias, role } = job
+      job.outputs = written(assembled(job))
+      const { request, role } = job
       const { id, time } = request
       const recording = job.served.recording ?? WHOLE_AND_STRICT
-      const inputs = role === 'champion' && isSampled(id, recording.sample) ? { inputs: request.inputs } : {}
-      this.#lines.add(tensorLine({ id, model: model.name, version: model.version, alias, role, time, ...inputs, outputs: assembled(job), mask: recording.mask, members: requestMembers(request, recording) }))
+      const inputs = role === 'champion' && isSampled(id, recording.sample) ? request.inputs : null
+      this.#lines.add(this.#writer(model, job)(id, time, inputs, job.outputs, requestMembers(request, recording)))
       if (role === 'champion') job.served.predictions += rowsOf(request)
     }
     if (this.#lines.length === 0) return undefined
@@ -185,7 +208,8 @@ export class TensorPlane {
 function check(model: LoadedModel, { inputs }: TensorRequest): void {
   if (!model.tensors) throw new MillraceError('INPUT_INVALID', `${model.name} takes rows, not tensors of its own`)
   checkInputs(model.tensors, inputs)
-  const sizes = new Set(model.batch > 1 ? [...inputs.values()].map(({ shape }) => shape[0]) : [])
+  if (inputs.size === 1 || model.batch <= 1) return
+  const sizes = new Set([...inputs.values()].map(({ shape }) => shape[0]))
   if (sizes.size > 1) throw new MillraceError('INPUT_INVALID', `the inputs have ${[...sizes].join(' and ')} rows, expected as many each`)
 }
 
@@ -199,9 +223,11 @@ async function runBatch(model: LoadedModel, slices: readonly Slice<TensorJob>[])
     first.job.parts.push(await model.infer(inputs, fetch))
     return
   }
-  const together = new Map([...inputs.keys()].map((name) => [name, concatenate(slices.map(({ job, from, to }) => slice(valueOf(job.request.inputs, name), from, to)))]))
+  const together = new Map<string, TensorValue>()
+  for (const name of inputs.keys()) together.set(name, concatenate(slices.map(({ job, from, to }) => slice(valueOf(job.request.inputs, name), from, to))))
   const outputs = await model.infer(together, fetch)
-  const rows = slices.reduce((sum, { from, to }) => sum + to - from, 0)
+  let rows = 0
+  for (const { from, to } of slices) rows += to - from
   for (const [name, { shape }] of outputs) {
     if (shape[0] !== rows) throw new MillraceError('PREDICTION_FAILED', `output ${name} has shape [${shape.join(', ')}] for ${rows} rows`)
   }
@@ -209,8 +235,17 @@ async function runBatch(model: LoadedModel, slices: readonly Slice<TensorJob>[])
   for (const { job, from, to } of slices) {
     const start = at
     at += to - from
-    job.parts.push(new Map([...outputs].map(([name, value]) => [name, slice(value, start, at)])))
+    const part = new Map<string, TensorValue>()
+    for (const [name, value] of outputs) part.set(name, slice(value, start, at))
+    job.parts.push(part)
   }
+}
+
+/** With their elements in JSON, which the journal is about to write and most protocols after it. */
+function written(outputs: TensorMap): TensorMap {
+  const texts = new Map<string, TensorValue>()
+  for (const [name, value] of outputs) texts.set(name, countOf(value.shape) > ELEMENTS_KEPT ? value : withJson(value))
+  return texts
 }
 
 function assembled({ parts, request }: TensorJob): TensorMap {
@@ -219,7 +254,7 @@ function assembled({ parts, request }: TensorJob): TensorMap {
   return new Map(request.fetch.map((name) => [name, concatenate(parts.map((part) => valueOf(part, name)))]))
 }
 
-function valueOf(tensors: TensorMap, name: string) {
+function valueOf(tensors: TensorMap, name: string): TensorValue {
   const value = tensors.get(name)
   if (value) return value
   throw new MillraceError('PREDICTION_FAILED', `there is no tensor ${name}`)
@@ -227,7 +262,12 @@ function valueOf(tensors: TensorMap, name: string) {
 
 /** Requests go together whose tensors are alike but for the first axis. */
 function keyOf({ inputs, fetch }: TensorRequest): string {
-  return `${fetch.join()} ${[...inputs.values()].map(({ shape }) => shape.slice(1).join('x')).join()}`
+  let key = fetch.join()
+  for (const { shape } of inputs.values()) {
+    key += ' '
+    for (let i = 1; i < shape.length; i++) key += `${shape[i]}x`
+  }
+  return key
 }
 
 function rowsOf({ inputs }: TensorRequest): number {
