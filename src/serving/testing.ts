@@ -51,6 +51,8 @@ export interface Registry extends Peer {
   readonly move: (alias: string, version: string | null) => void
   /** Counts up where models are deleted and made again: a version of the same number is then another. */
   generation: number
+  /** Files are given out once this has resolved. */
+  held: Promise<void>
 }
 
 /** What serving asks of tracking: aliases, and artifacts of versions; and the event log that tells of moves. */
@@ -87,6 +89,7 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
       }
       default:
         if (!url.pathname.startsWith('/api/2.0/mlflow-artifacts/artifacts/')) return undefined
+        await registry.held
         return readFileSync(place(url.pathname.slice('/api/2.0/mlflow-artifacts/artifacts/'.length)))
     }
   })
@@ -97,6 +100,7 @@ export async function startRegistry(folder: string, model = 'delay'): Promise<Re
   const registry: Registry = {
     ...peer,
     generation: 1,
+    held: Promise.resolve(),
     close: async () => {
       for (const wake of waiting) wake()
       await peer.close()

@@ -1,15 +1,26 @@
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { mediaType } from './media-type.ts'
 
-/** BAD_REQUEST for what is no JSON in UTF-8. */
-export function parseJson(bytes: Buffer): unknown {
+/** `exact`: whole numbers beyond 2^53 come as bigint instead of rounded. BAD_REQUEST for what is no JSON in UTF-8. */
+export function parseJson(bytes: Buffer, exact = false): unknown {
   if (bytes.length === 0) throw new MillraceError('BAD_REQUEST', 'the body is empty, expected JSON')
   refuseDepth(bytes)
   try {
-    return JSON.parse(bytes.toString('utf8'))
+    const text = bytes.toString('utf8')
+    return exact && hasLongDigits(text) ? JSON.parse(text, wholeNumbers) : JSON.parse(text)
   } catch (error) {
     throw new MillraceError('BAD_REQUEST', `the body is no JSON: ${errorMessage(error)}`, { cause: error })
   }
+}
+
+/** Whether there may be a whole number in it that is not safe: 2^53 has sixteen digits. */
+export function hasLongDigits(text: string): boolean {
+  return /\d{16}/.test(text)
+}
+
+function wholeNumbers(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source
+  return typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value
 }
 
 /** As deep as protobuf lets its messages be: what walks a value may go down by recursion, and must not run out of stack. */

@@ -40,18 +40,18 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
   limitTime(question, Math.min(timeoutOf(question.header(TIMEOUT_HEADER)) ?? timeoutMs, timeoutMs))
   const split = reference === undefined ? deployment.split : null
   const aimed = split?.preferred((name) => question.header(name)) ?? (reference === undefined ? deployment.target() : deployment.at(reference))
-  let target = aimed instanceof Promise ? await aimed : aimed
+  let target = aimed instanceof Promise ? await inTime(question, aimed) : aimed
   question.model = deployment.name
   if (question.span) nameModel(question.span, deployment.name, target)
   const parsing = question.parse(target.model)
-  let parsed = parsing instanceof Promise ? await parsing : parsing
+  let parsed = parsing instanceof Promise ? await whileHeld(target, parsing) : parsing
   if (parsed.id !== undefined && question.header('x-request-id') === undefined) question.id = parsed.id
   if (parsed.timeoutMs !== undefined) limitTime(question, parsed.timeoutMs)
   if (split !== null) {
     const read = target.model
     question.assignment = split.assign(deployment.target(), { id: question.id, header: (name) => question.header(name), parsed })
     target = question.assignment.target
-    if (target.model !== read) parsed = await question.parse(target.model)
+    if (target.model !== read) parsed = await whileHeld(target, question.parse(target.model))
     question.span?.set({ 'millrace.version': target.model.version, 'millrace.alias': target.alias, 'millrace.rollout.arm': question.assignment.meter.arm })
   }
   question.span?.set({ 'millrace.rows': rowsOf(parsed) })
@@ -79,6 +79,26 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
     return { answer: parsed.present(prediction, id), version: prediction.version, metrics: prediction.metrics }
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** A version that is being loaded may take longer than the caller waits: that is told in time, and the version is loaded all the same. */
+async function inTime(question: Recipient, loading: Promise<Target>): Promise<Target> {
+  const timer = expireAt(question)
+  try {
+    return await loading
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Reading a file of rows takes time, in which the version may be swapped out: it must not be released before the rows reach it. */
+async function whileHeld<T>({ model }: Target, reading: T | Promise<T>): Promise<T> {
+  model.acquire()
+  try {
+    return await reading
+  } finally {
+    model.release()
   }
 }
 

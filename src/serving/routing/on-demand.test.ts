@@ -70,6 +70,18 @@ describe('a version that no deployment serves by default', () => {
     assert.equal(await readiness(), 200)
   })
 
+  test('is refused in time where it is not loaded in the time that its caller waits, and is there for the next', async () => {
+    registry.add('5', join(FIXTURES, 'one'))
+    let letGo = (): void => undefined
+    registry.held = new Promise((resolve) => (letGo = resolve))
+    const path = `${service.url}/v2/models/delay/versions/5`
+    const refused = await fetch(`${path}/infer`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-envoy-expected-rq-timeout-ms': '50' }, body: JSON.stringify({ inputs: tensors }) })
+    assert.equal(refused.status, 504, await refused.text())
+    letGo()
+    await until(async () => (await fetch(`${path}/ready`)).status === 200)
+    assert.equal((await infer(service, 'delay/versions/5')).version, '5')
+  })
+
   test('is asked for by V1 and MLflow’s protocol, too', async () => {
     const post = (path: string, body: object, headers: Record<string, string> = {}) =>
       fetch(`${service.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })

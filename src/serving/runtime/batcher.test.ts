@@ -46,6 +46,23 @@ function submit(batcher: Batcher<Job>, values: readonly number[]): Promise<numbe
 }
 
 describe('the batcher', () => {
+  test('runs a batch again job by job for what one of them may have brought about, and for nothing else', async () => {
+    for (const [code, runs] of [['INPUT_INVALID', 4], ['TIMEOUT', 1]] as const) {
+      let count = 0
+      const batcher = new Batcher<Job>({
+        maxRows: 8,
+        run: async () => {
+          count++
+          throw new MillraceError(code, 'no')
+        },
+        commit: () => undefined,
+      })
+      const answers = await Promise.allSettled([1, 2, 3].map((value) => submit(batcher, [value])))
+      assert.deepEqual(answers.map(({ status }) => status), ['rejected', 'rejected', 'rejected'])
+      assert.equal(count, runs, code)
+    }
+  })
+
   test('gives thousands of concurrent requests of mixed sizes each its own answer, and only the bad ones fail', async () => {
     const request = fc.array(fc.oneof({ weight: 50, arbitrary: fc.nat(1000) }, { weight: 1, arbitrary: fc.constant(POISON) }), { minLength: 1, maxLength: 40, size: 'max' })
     await fc.assert(

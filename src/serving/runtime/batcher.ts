@@ -42,9 +42,9 @@ interface Waiting<J extends BatchJob> {
 }
 
 /**
- * Puts requests together without a timer: those that arrive in one turn of the event loop, those that arrive while a batch runs, and, under load,
- * those that the next turns bring go together, `maxRows` at a time in order of arrival. A request alone waits for nothing. A batch that fails is run again job by job, so that
- * only the job at fault fails.
+ * Puts requests together without a timer: those that arrive while a batch runs, and, once there was more than one of these, those that the next turns of the event loop
+ * bring go together, `maxRows` at a time in order of arrival. A request alone waits for nothing. A batch that fails for what was asked is run again job by job, so that only the
+ * job at fault fails.
  */
 export class Batcher<J extends BatchJob> {
   readonly #runner: BatchRunner<J>
@@ -86,7 +86,9 @@ export class Batcher<J extends BatchJob> {
     this.#queue.push({ job, since: performance.now(), taken: 0, failed: false })
     if (this.#running) return
     this.#running = true
-    setImmediate(() => void this.#drain())
+    // Alone, it begins in this turn of the event loop; where the last ones came together, so may the next.
+    if (this.#crowded) setImmediate(() => void this.#drain())
+    else queueMicrotask(() => void this.#drain())
   }
 
   async #drain(): Promise<void> {
@@ -164,11 +166,13 @@ export class Batcher<J extends BatchJob> {
     try {
       await this.#runner.run(slices, rowsOf(taken))
     } catch (error) {
-      if (taken.length > 1) {
-        for (const one of taken) await this.#predict([one])
-        return
+      if (taken.length === 1 || !mayBeOneJobs(error)) return fail(taken, error)
+      for (const one of taken) {
+        const reason = one.slice.job.recipient && unwanted(one.slice.job.recipient, performance.now())
+        if (reason) fail([one], reason)
+        else await this.#predict([one])
       }
-      return fail(taken, error)
+      return
     }
     try {
       const committed = this.#runner.commit(slices)
@@ -179,6 +183,12 @@ export class Batcher<J extends BatchJob> {
       fail(taken, error)
     }
   }
+}
+
+/** Whether a single job of the batch may have brought it about, so that the others are worth another run. */
+function mayBeOneJobs(error: unknown): boolean {
+  const { code } = toMillraceError(error)
+  return code === 'INPUT_INVALID' || code === 'PREDICTION_FAILED' || code === 'INTERNAL'
 }
 
 function rowsOf<J extends BatchJob>(taken: readonly { slice: Slice<J> }[]): number {

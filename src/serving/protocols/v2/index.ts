@@ -1,11 +1,11 @@
-import { acceptJson } from '../json.ts'
+import { acceptJson, hasLongDigits } from '../json.ts'
 import { mediaType } from '../media-type.ts'
 import type { ModelShape, Protocol } from '../protocol.ts'
 import { badRequest, describeType, isObject } from '../shapes.ts'
 import { parseTensors } from './ask.ts'
 import { COLUMN_DATATYPES } from './metadata.ts'
 import { present } from './outputs.ts'
-import { Frames } from './frame.ts'
+import { type Framed, Frames } from './frame.ts'
 import { receiveFramed, receiveTensor } from './received.ts'
 import { HEADER_LENGTH, RawTensors, splitBody } from './request.ts'
 
@@ -22,12 +22,13 @@ export const v2Protocol: Protocol = {
     if (mediaType(contentType) !== 'application/octet-stream') acceptJson(contentType)
   },
   parse: (body, model) => {
-    const framed = body.headers[HEADER_LENGTH] === undefined ? FRAMES.read(body.bytes.toString('utf8')) : null
+    const exact = model.tensors?.inputs.some(({ datatype }) => datatype === 'INT64' || datatype === 'UINT64') === true
+    const framed = body.headers[HEADER_LENGTH] === undefined ? readFramed(body.bytes.toString('utf8'), exact) : null
     if (framed) {
       const { json, data } = framed
       return parseTensors(model, data.map((elements, i) => receiveFramed(inputOf(json, i), `inputs[${i}]`, elements)), json, present, undefined)
     }
-    const { json, rest } = splitBody(body, onlyInput(model))
+    const { json, rest } = splitBody(body, onlyInput(model), exact)
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
     const { id, inputs } = json
     if (id !== undefined && typeof id !== 'string') throw badRequest(`id is ${describeType(id)}, expected a string`)
@@ -38,6 +39,11 @@ export const v2Protocol: Protocol = {
     return parseTensors(model, received, json, present, id)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
+}
+
+/** `exact`: the model takes whole numbers of 64 bits, which JSON.parse would round. */
+function readFramed(text: string, exact: boolean): Framed | null {
+  return exact && hasLongDigits(text) ? null : FRAMES.read(text)
 }
 
 function inputOf({ inputs }: Readonly<Record<string, unknown>>, i: number): unknown {

@@ -15,12 +15,12 @@ export interface Received {
  * Splits a body of the binary extension: `Inference-Header-Content-Length` bytes of JSON, then the raw tensors in the order of the inputs. Without that
  * header the body is JSON alone. A length of 0 says that the body is the one raw tensor of a model with one input.
  */
-export function splitBody({ bytes, headers }: ReceivedBody, onlyInput: { readonly name: string; readonly datatype: string } | undefined): Received {
+export function splitBody({ bytes, headers }: ReceivedBody, onlyInput: { readonly name: string; readonly datatype: string } | undefined, exact: boolean): Received {
   const header = headers[HEADER_LENGTH]
-  if (header === undefined) return { json: parseJson(bytes), rest: bytes.subarray(bytes.length) }
+  if (header === undefined) return { json: parseJson(bytes, exact), rest: bytes.subarray(bytes.length) }
   const length = typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN
   if (!(length <= bytes.length)) throw badRequest(`Inference-Header-Content-Length is ${String(header)}, expected 0 … ${bytes.length}, the length of the body`)
-  if (length > 0) return { json: parseJson(bytes.subarray(0, length)), rest: bytes.subarray(length) }
+  if (length > 0) return { json: parseJson(bytes.subarray(0, length), exact), rest: bytes.subarray(length) }
   if (!onlyInput || onlyInput.datatype === 'BYTES') throw badRequest('Inference-Header-Content-Length is 0, which only a model with one input, of numbers, takes')
   const { name, datatype } = onlyInput
   const rows = bytes.length / (datatype === 'BOOL' ? 1 : 8)

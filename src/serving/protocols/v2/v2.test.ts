@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { FIXTURES } from '../../testing.ts'
 import { convert } from '../../runtime/tensor/convert.ts'
 import { DATATYPES, elementsOf, fixedType, isText } from '../../runtime/tensor/datatypes.ts'
-import { interfaceOf, openSession, runSession } from '../../runtime/tensor/session.ts'
+import { type TensorInterface, interfaceOf, openSession, runSession } from '../../runtime/tensor/session.ts'
 import { bytesOf } from '../../runtime/tensor/value.ts'
 import { encodeStrings } from './elements.ts'
 import { v2Protocol } from './index.ts'
@@ -64,6 +64,19 @@ describe('a model’s own tensors', () => {
       })
     }
   }
+
+  test('whole numbers of 64 bits keep all their digits in JSON, on the first request and on the next', async () => {
+    const shape: TensorInterface = { inputs: [{ name: 'x', datatype: 'UINT64', shape: [-1] }], outputs: [{ name: 'y', datatype: 'UINT64', shape: [-1] }] }
+    const model = { tensors: shape, rows: null, get byRows(): never { throw new Error('not by rows') } }
+    for (const digits of ['18446744073709551615', '9007199254740993', '12', '18446744073709551614']) {
+      const parsed = await v2Protocol.parse({ bytes: Buffer.from(`{"inputs":[{"name":"x","datatype":"UINT64","shape":[2],"data":[${digits},0]}]}`), headers: {} }, model)
+      assert.ok('tensors' in parsed)
+      assert.deepEqual(parsed.tensors.get('x')?.data, new BigUint64Array([BigInt(digits), 0n]))
+      assert.match(String(parsed.present({ model: 'm', version: '1', outputs: new Map([['y', { datatype: 'UINT64', shape: [1], data: new BigUint64Array([BigInt(digits)]) }]]) }, 'id')), new RegExp(`\\[${digits}\\]`))
+    }
+    const beyond = Buffer.from('{"inputs":[{"name":"x","datatype":"UINT64","shape":[1],"data":[18446744073709551616]}]}')
+    assert.throws(() => v2Protocol.parse({ bytes: beyond, headers: {} }, model), { code: 'INPUT_INVALID', message: /found 18446744073709551616, expected UINT64/ })
+  })
 
   const UNFIT: readonly [string, string, unknown][] = [
     ['a number that the integer cannot hold', 'INT8', 128],
