@@ -60,7 +60,6 @@ describe('the data plane', () => {
     const to = served()
     const together = await Promise.all(requests.map(([first, rows]) => predict(to, first ? one : two, rows)))
     for (const [i, [first, rows]] of requests.entries()) {
-      if (i % 10 !== 0) continue
       const alone = await predict(to, first ? one : two, rows)
       assert.deepEqual(together[i]?.scores, alone.scores)
     }
