@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { featuresClient } from '../../sdk/features.ts'
 import { createTransport } from '../../sdk/http.ts'
@@ -25,6 +26,11 @@ export interface DeploymentsOptions {
 /** One request may have so many bytes. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
 const LARGEST_PREDICTION = 2 * 1024 * 1024
 const DRAIN_MS = 10_000
+
+/** Milliseconds; see `createAwake`. None where whoever asks, or another worker, would have to wait for the core. */
+export function busyPollOf({ services: { serving } }: Pick<ProjectConfig, 'services'>): number {
+  return availableParallelism() > serving.workers ? Number.parseInt(serving.busy_poll, 10) / 1000 : 0
+}
 
 export function bodyLimitOf({ http }: Pick<ProjectConfig, 'http'>): number {
   return Math.min(http.body_limit, LARGEST_PREDICTION)

@@ -7,7 +7,7 @@ import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import type { CallOptions } from './grpc/calls.ts'
 import type { GrpcServer } from './grpc/index.ts'
-import { bodyLimitOf, deploymentsOf, drain, makeDeployments, onDemandOf, undeclared } from './deployments.ts'
+import { bodyLimitOf, busyPollOf, deploymentsOf, drain, makeDeployments, onDemandOf, undeclared } from './deployments.ts'
 import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
@@ -128,7 +128,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   })
   await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle })
   registerRolloutRoutes(context.http, rollouts)
-  context.take(hotPath.take, hotPath.takeWhole)
+  context.take(hotPath.take, hotPath.takeWhole, { busyPollMs: busyPollOf(config) })
   await tally.start()
   await router.start()
   await rollouts.start()

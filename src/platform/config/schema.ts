@@ -31,6 +31,12 @@ const services = closed({
     workers: Type.Integer({ minimum: 1, maximum: 64, default: 1, description: 'Processes that answer predictions at the one port. 1: the service itself; more: so many beside it' }),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port for the Open Inference Protocol over gRPC, at the same host; left out: no gRPC' })),
     drain: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `5s`', default: '0s', description: 'After SIGTERM: how long it still takes new connections while it says that it is not ready, so that what balances the load sends elsewhere' }),
+    busy_poll: Type.String({
+      pattern: '^\\d{1,4}us$',
+      form: 'microseconds, as `200us`',
+      default: '200us',
+      description: 'How long after an answer serving waits for the next request awake, as net.core.busy_poll has it: halves the time of a lone caller, for so much processor time an answer where there is little to do. `0us`, and a single core: never',
+    }),
     python: Type.Optional(Type.String({ minLength: 1, description: 'Python interpreter with mlflow, for models that are not ONNX: a path, relative to the project, or a name; left out: such models are refused' })),
   }),
   monitor: serviceSchema(DEFAULT_PORTS.monitor),

@@ -1,4 +1,4 @@
-export { type Answer, type WholeRequest, type WholeRequestTaker, openDoor } from './door/index.ts'
+export { type Answer, type DoorOptions, type WholeRequest, type WholeRequestTaker, openDoor } from './door/index.ts'
 export { drain } from './drain.ts'
 export { createHostCheck } from './hosts.ts'
 export { checkPublicHost, publicOnlyAgent } from './outbound.ts'

@@ -12,7 +12,7 @@ import { hexId } from '../ids/index.ts'
 import type { Logger } from '../log/index.ts'
 import { Counter, Histogram, type Registry } from '../metrics/index.ts'
 import { type Tracing, traceIdOf } from '../tracing/index.ts'
-import { type WholeRequestTaker, openDoor } from './door/index.ts'
+import { type DoorOptions, type WholeRequestTaker, openDoor } from './door/index.ts'
 import { createHostCheck } from './hosts.ts'
 import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts'
 import { traceRequests } from './traced.ts'
@@ -26,7 +26,7 @@ export type RequestTaker = (request: IncomingMessage, response: ServerResponse) 
 export interface HttpBase {
   readonly http: HttpServer
   /** Lets a hot path answer on the bare node:http server before Fastify sees the request; and plain requests that came whole, before node:http does. */
-  readonly take: (taker: RequestTaker, whole: WholeRequestTaker) => void
+  readonly take: (taker: RequestTaker, whole: WholeRequestTaker, door?: DoorOptions) => void
   /** What `GET /metrics` answers instead of the registry's own text. */
   readonly report: (metrics: () => Promise<string>) => void
 }
@@ -122,9 +122,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpBase> 
   })
   return {
     http: app,
-    take: (next, whole) => {
+    take: (next, whole, door) => {
       taker = next
-      openDoor(app.server, whole)
+      openDoor(app.server, whole, door)
     },
     report: (metrics) => {
       reported = metrics

@@ -7,7 +7,7 @@ import { type Database, type Migration, openDatabase } from '../db/index.ts'
 import { followEvents } from '../events/follow.ts'
 import { type EventsSchema, Outbox } from '../events/outbox.ts'
 import { makeFolder } from '../fs/index.ts'
-import { type HttpServer, type RequestTaker, type WholeRequestTaker, createHttpServer, listen } from '../http/index.ts'
+import { type DoorOptions, type HttpServer, type RequestTaker, type WholeRequestTaker, createHttpServer, listen } from '../http/index.ts'
 import { type Logger, createLogger } from '../log/index.ts'
 import { type Registry, createMetrics } from '../metrics/index.ts'
 import { type Tracing, openTracing } from '../tracing/index.ts'
@@ -57,7 +57,7 @@ export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
   /** Null where nobody asked for traces. */
   readonly tracing: Tracing | null
   /** Lets a hot path answer on the bare server before Fastify sees the request. */
-  readonly take: (taker: RequestTaker, whole: WholeRequestTaker) => void
+  readonly take: (taker: RequestTaker, whole: WholeRequestTaker, door?: DoorOptions) => void
   /** What `GET /metrics` answers in place of `metrics`' own text, where several processes have a part in it. */
   readonly report: (metrics: () => Promise<string>) => void
   /** Address of another service. */

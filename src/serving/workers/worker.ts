@@ -7,7 +7,7 @@ import { createHostCheck, openDoor } from '../../platform/http/index.ts'
 import { type Logger, createLogger } from '../../platform/log/index.ts'
 import { createMetrics } from '../../platform/metrics/index.ts'
 import type { Tracing } from '../../platform/tracing/index.ts'
-import { bodyLimitOf, drain, makeDeployments } from '../deployments.ts'
+import { bodyLimitOf, busyPollOf, drain, makeDeployments } from '../deployments.ts'
 import { createHotPath } from '../protocols/hot-path.ts'
 import { recentRecords } from '../journal/recent.ts'
 import { Lifecycle } from '../limits/lifecycle.ts'
@@ -93,7 +93,7 @@ export class Worker {
     this.#server = createServer(SERVER, (request, response) => {
       if (!local(request) || !hotPath.take(request, response)) this.#forwarder.forward(request, response)
     })
-    openDoor(this.#server, (request, answer) => local(request) && hotPath.takeWhole(request, answer))
+    openDoor(this.#server, (request, answer) => local(request) && hotPath.takeWhole(request, answer), { busyPollMs: busyPollOf(config) })
   }
 
   /** Resolves once all versions are loaded. */

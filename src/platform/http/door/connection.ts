@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { type Answer, DirectAnswer } from './answer.ts'
+import type { Awake } from './awake.ts'
 import { type WholeRequest, parseRequest } from './request.ts'
 import { type HeldBytes, Waiting } from './waiting.ts'
 
@@ -16,6 +17,7 @@ export interface ConnectionOptions {
   readonly keepAlive: string
   /** The connection, from `bytes` on, is node:http's. */
   readonly handOver: (socket: Socket, bytes: Buffer) => void
+  readonly awake: Awake
   readonly closed: (connection: Connection) => void
 }
 
@@ -123,6 +125,7 @@ export class Connection {
 
   #answered(close: boolean): void {
     this.since = performance.now()
+    this.#options.awake.answered(this.since)
     if (close) {
       this.#closing = true
       this.#socket.end()

@@ -182,7 +182,7 @@ describe('a server with a door answers every byte as node:http alone does', () =
 describe('a connection at the door', () => {
   const open = async (options: object, taker: WholeRequestTaker = echo): Promise<{ server: Server; socket: Socket; said: () => string; closed: Promise<void> }> => {
     const server = echoServer(options)
-    openDoor(server, taker, 20)
+    openDoor(server, taker, { sweepMs: 20 })
     const socket = connect(await listening(server), '127.0.0.1')
     let text = ''
     socket.on('data', (chunk) => (text += chunk.toString('latin1')))

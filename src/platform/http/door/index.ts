@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { createAwake } from './awake.ts'
 import { HeldBytes } from './waiting.ts'
 import { Connection, type WholeRequestTaker } from './connection.ts'
 
@@ -10,14 +11,20 @@ export type { WholeRequest } from './request.ts'
 const MOST_BODY = 256 * 1024
 /** Of requests that have not come whole, all connections together. */
 const MOST_HELD = 16 * 1024 * 1024
-/** How often connections are looked at that have done nothing for long. */
 const SWEEP_MS = 5000
+
+export interface DoorOptions {
+  /** How long after an answer the event loop does not sleep, milliseconds; see `createAwake`. Default 0. */
+  readonly busyPollMs?: number
+  /** How often connections are looked at that have done nothing for long. */
+  readonly sweepMs?: number
+}
 
 /**
  * Receives the connections of an HTTP server before node:http does, which costs 20 µs a request. Plain requests that `taker` knows are answered here; a connection
  * that brings any other request is node:http's from that request on, with every byte it brought. Time limits and closing are those of the server.
  */
-export function openDoor(server: Server, taker: WholeRequestTaker, sweepMs = SWEEP_MS): void {
+export function openDoor(server: Server, taker: WholeRequestTaker, { busyPollMs = 0, sweepMs = SWEEP_MS }: DoorOptions = {}): void {
   const listeners = server.listeners('connection')
   const open = new Set<Connection>()
   const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1000)}\r\n`
@@ -26,6 +33,7 @@ export function openDoor(server: Server, taker: WholeRequestTaker, sweepMs = SWE
     mostBody: MOST_BODY,
     held: new HeldBytes(MOST_HELD),
     keepAlive,
+    awake: createAwake(busyPollMs),
     closed: (connection: Connection) => void open.delete(connection),
     handOver: (socket: Socket, bytes: Buffer) => {
       socket.pause()
