@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import type { LoadResult } from '../lib/load.ts'
+import { type WrkResult, wrkLoad } from '../lib/wrk.ts'
 import type { BenchServer } from './servers.ts'
 
-export interface Measured extends LoadResult {
+export interface Measured extends WrkResult {
   readonly perSecond: number
   readonly cpuMicroseconds: number
   readonly megabytes: number
@@ -17,13 +14,16 @@ export interface Load {
   readonly seconds: number
 }
 
-/** Runs the client in a process of its own, so that it shares no event loop with what starts the servers. Throws when a request failed. */
+/** Before caches and compilers have warmed nothing is counted. */
+const WARM_UP_SECONDS = 3
+
+/** Throws when a request failed. */
 export async function measure(server: BenchServer, { requests, connections, seconds }: Load): Promise<Measured> {
+  const load = { port: server.port, connections, requests }
+  await wrkLoad({ ...load, seconds: WARM_UP_SECONDS })
   const cpu = server.cpuSeconds()
-  const options = { port: server.port, connections, seconds, warmUpSeconds: 3, requests, firstNumber: 1_000_000, atMost: 0 }
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, '..', 'lib', 'load.ts'), JSON.stringify(options)])
-  const result = JSON.parse(stdout) as LoadResult
-  if (result.failed > 0) throw new Error(`${result.failed} requests failed at port ${server.port}: ${result.failure ?? ''}`)
+  const result = await wrkLoad({ ...load, seconds })
+  if (result.failed > 0) throw new Error(`${result.failed} requests failed at port ${server.port}`)
   return { ...result, perSecond: result.requests / result.seconds, cpuMicroseconds: ((server.cpuSeconds() - cpu) * 1e6) / result.all, megabytes: server.megabytes() }
 }
 

@@ -15,8 +15,8 @@ export interface BenchServer {
   readonly stop: () => Promise<void>
 }
 
-/** Our serving service as `millrace serve` runs it, behind a registry that has the one model. `nodeOptions` go to Node (a profiler). */
-export async function startMillrace(folder: string, model: string, nodeOptions: readonly string[] = [], workers = 1): Promise<BenchServer> {
+/** Our serving service as `millrace serve` runs it, behind a registry that has the one model. */
+export async function startMillrace(folder: string, model: string): Promise<BenchServer> {
   const registry = await startRegistry(join(folder, 'registry'), 'flight-delay')
   registry.add('1', model)
   registry.move('champion', '1')
@@ -28,12 +28,12 @@ export async function startMillrace(folder: string, model: string, nodeOptions: 
     `project: bench
 deployments: [{model: flight-delay}]
 services:
-  serving: {port: ${port}, workers: ${workers}}
+  serving: {port: ${port}}
   tracking: {url: '${registry.url}'}
   gateway: {url: '${registry.url}'}
 `,
   )
-  const child = spawn(process.execPath, [...nodeOptions, LAUNCHER, 'serve', 'serving'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, [LAUNCHER, 'serve', 'serving'], { cwd: project, stdio: ['ignore', 'ignore', 'inherit'] })
   await untilAnswers(`http://127.0.0.1:${port}/v2/health/ready`, child)
   return running(child, port, () => registry.close())
 }
@@ -45,9 +45,12 @@ export function uvicornLoop(venv: string): string {
 }
 
 /** Our serving service over a folder of models, as `millrace serve serving --models` runs it. */
-export async function startMillraceModels(models: string, data: string): Promise<BenchServer> {
+export async function startMillraceModels(models: string, data: string, workers = 1): Promise<BenchServer> {
   const port = await freePort()
-  const child = spawn(process.execPath, [LAUNCHER, 'serve', 'serving', '--models', models, '--data', data, '--port', String(port)], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, [LAUNCHER, 'serve', 'serving', '--models', models, '--data', data, '--port', String(port)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, MILLRACE_SERVING_WORKERS: String(workers) },
+  })
   await untilAnswers(`http://127.0.0.1:${port}/v2/health/ready`, child)
   return running(child, port, async () => undefined)
 }
