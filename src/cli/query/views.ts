@@ -43,6 +43,7 @@ const JOURNAL_COLUMNS = {
   tensors: 'JSON',
   caller: 'VARCHAR',
   sample: 'DOUBLE',
+  exposure: 'STRUCT(rollout VARCHAR, arm VARCHAR, "by" VARCHAR)',
   probe: 'BOOLEAN',
   crc: 'VARCHAR',
 }
@@ -84,9 +85,16 @@ function recordedLines(view: string, members: readonly string[], kept: string, {
   return `create view ${view} as ${sources.length === 0 ? nothing : sources.join(' union all ')}`
 }
 
-/** Inputs and features are the text of the line's JSON there. */
+/** Inputs and features are the text of the line's JSON there, and what has no column of its own stands in `more`. */
+const AS_PACKED: Readonly<Record<string, string>> = {
+  inputs: 'inputs::JSON::MAP(VARCHAR, VARCHAR) as inputs',
+  features: 'features::JSON::MAP(VARCHAR, VARCHAR) as features',
+  tensors: 'tensors::JSON as tensors',
+  exposure: `(more::JSON -> '$.exposure')::${JOURNAL_COLUMNS.exposure} as exposure`,
+}
+
 function packedRows(names: readonly string[], files: readonly string[]): string {
-  const columns = names.map((name) => (name === 'inputs' || name === 'features' ? `"${name}"::JSON::MAP(VARCHAR, VARCHAR) as "${name}"` : name === 'tensors' ? 'tensors::JSON as tensors' : `"${name}"`))
+  const columns = names.map((name) => AS_PACKED[name] ?? `"${name}"`)
   return `select ${columns.join(', ')} from read_parquet([${files.map(literal).join(', ')}], union_by_name = true, hive_partitioning = false)`
 }
 
