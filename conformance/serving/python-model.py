@@ -65,6 +65,11 @@ def check_the_signature_is_held_before_python_is_asked():
         assert answer.status_code == 400 and reason in answer.text, answer.text
 
 
+def check_the_metadata_says_what_runs_it():
+    metadata = http.get(OURS + "/v2/models/price").json()
+    assert metadata["platform"] == "mlflow_pyfunc", metadata
+
+
 def check_predictions_are_in_the_journal_as_they_came():
     http.post(OURS + "/invocations", json={"dataframe_records": RECORDS[:2]}, headers={"x-request-id": "python-1"}).raise_for_status()
     text = http.get(OURS + os.environ["JOURNAL"], params={"limit": 16 * 1024 * 1024}).text

@@ -88,7 +88,8 @@ export class LoadedModel {
       return new LoadedModel(name, version, session, rows, tensors, maxBatchSize)
     } catch (error) {
       await session.release()
-      if (error instanceof MillraceError) throw error
+      // No caller gave what it is tried on.
+      if (error instanceof MillraceError && error.code !== 'INPUT_INVALID') throw error
       throw new MillraceError('MODEL_INVALID', errorMessage(error), { cause: error })
     }
   }

@@ -6,6 +6,7 @@ import type { BatchJob, Slice } from './batcher.ts'
 import { type ModelInputs, bindInputs } from './inputs.ts'
 import { onnxRuntime } from './onnx.ts'
 import { type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
+import { runFailure } from './run-failure.ts'
 import type { ModelSession } from './session/port.ts'
 import { type InputTensor, type TensorFiller, createFiller, describeInput } from './tensors.ts'
 
@@ -85,14 +86,14 @@ export class RowModel implements RowPredictor {
     return this.outputs.kind
   }
 
-  /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. */
+  /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. INPUT_INVALID or PREDICTION_FAILED with the runtime's words; see `runFailure`. */
   async run(slices: readonly Slice<Job>[], rows: number): Promise<void> {
     const { numeric, categorical } = this.inputs.builder
     const values = this.#gatherNumbers(slices, rows, numeric.length)
     const strings = gatherStrings(slices, categorical.length)
     const feeds: Record<string, InferenceSession.OnnxValueMapType[string]> = {}
     for (const filler of this.#fillers) feeds[filler.input.name] = filler.tensor(values, strings, rows)
-    const results = await this.#session.run(feeds, this.outputs.fetch)
+    const results = await this.#ask(feeds)
     const only = slices.length === 1 ? slices[0] : undefined
     if (only) {
       this.outputs.read(results, rows, only.job.scores, only.job.labels, only.from)
@@ -114,6 +115,14 @@ export class RowModel implements RowPredictor {
           throw new MillraceError('PREDICTION_FAILED', `row ${row}: version ${this.version} of ${this.name} answered ${job.scores[row]}`)
         }
       }
+    }
+  }
+
+  async #ask(feeds: InferenceSession.OnnxValueMapType): Promise<InferenceSession.OnnxValueMapType> {
+    try {
+      return await this.#session.run(feeds, this.outputs.fetch)
+    } catch (error) {
+      throw runFailure(error)
     }
   }
 
