@@ -13,6 +13,7 @@ import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
 import { Lifecycle, doorOf } from './limits/lifecycle.ts'
 import { createHotPath } from './protocols/hot-path.ts'
+import { describeModels, servedModels } from './openapi/index.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
 import { ModelRepository } from './routing/model-repository.ts'
@@ -128,6 +129,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   })
   await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle })
   registerRolloutRoutes(context.http, rollouts)
+  context.describe(() => describeModels(servedModels(router, repository !== null)))
   context.take(hotPath.take, hotPath.takeWhole)
   await tally.start()
   await router.start()

@@ -7,6 +7,7 @@ import { type ModelInputs, bindInputs } from './inputs.ts'
 import { onnxRuntime } from './onnx.ts'
 import { type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
 import { runFailure } from './run-failure.ts'
+import { sampleRow } from './sample.ts'
 import type { ModelSession } from './session/port.ts'
 import { type InputTensor, type TensorFiller, createFiller, describeInput } from './tensors.ts'
 
@@ -139,9 +140,8 @@ export class RowModel implements RowPredictor {
 
   /** Warms the session and checks that it answers a row with a finite number, a classifier with a probability. */
   async check(example: Readonly<Record<string, unknown>> | null): Promise<void> {
-    const { columns, builder } = this.inputs
-    const row: Readonly<Record<string, unknown>> =
-      example !== null && this.validate(example).length === 0 ? example : Object.fromEntries(columns.map((column) => [column.name, neutral(column.type)]))
+    const { builder } = this.inputs
+    const row = sampleRow(this, example)
     const numeric = new Float64Array(builder.numeric.length)
     const categorical = builder.categorical.map(() => '')
     builder.build(row, undefined, numeric, 0, categorical, 0)
@@ -160,17 +160,4 @@ function gatherStrings(slices: readonly Slice<Job>[], width: number): readonly s
   const strings: string[] = []
   if (width > 0) for (const { job, from, to } of slices) for (let i = from * width; i < to * width; i++) strings.push(job.categorical[i]!)
   return strings
-}
-
-function neutral(type: string): unknown {
-  switch (type) {
-    case 'string':
-      return ''
-    case 'boolean':
-      return false
-    case 'datetime':
-      return '2013-01-01T00:00:00Z'
-    default:
-      return 0
-  }
 }
