@@ -44,7 +44,9 @@ function inputOf({ name, datatype, shape }: TensorSpec): JsonSchema {
 /** JSON has no NaN and no infinities: null stands for them. */
 function outputOf({ name, datatype, shape }: TensorSpec): JsonSchema {
   const element = fixedType(datatype)?.kind === 'float' ? { type: ['number', 'null'] } : elementSchema(datatype)
-  return object({ name: { const: name }, datatype: { const: datatype }, shape: shape.length === 0 ? arrayOf(SIZE) : sizes(shape), data: arrayOf(element) }, ['name', 'datatype', 'shape', 'data'], { title: name })
+  // An ONNX file need not say how many dimensions an output has.
+  const known = shape.length === 0 ? {} : { minItems: shape.length, maxItems: shape.length, description: shown(shape) }
+  return object({ name: { const: name }, datatype: { const: datatype }, shape: arrayOf(SIZE, known), data: arrayOf(element) }, ['name', 'datatype', 'shape', 'data'], { title: name })
 }
 
 /** Of a column as a tensor. */
@@ -56,7 +58,12 @@ function columnOf(column: ColumnSpec): JsonSchema {
 }
 
 function sizes(shape: readonly number[]): JsonSchema {
-  return listOf(shape.map((size) => (size === -1 ? SIZE : { const: size })))
+  return listOf(shape.map((size) => (size === -1 ? SIZE : { const: size })), { description: shown(shape) })
+}
+
+/** -1 stands for a size that is free, as in V2's metadata. */
+function shown(shape: readonly number[]): string {
+  return `[${shape.join(', ')}]`
 }
 
 /** The body of `/infer`: a model's own tensors, or the columns that it is asked by. */
