@@ -3,6 +3,7 @@ import type { LoadedModel } from '../runtime/model.ts'
 import { sampleRow, sampleTensors } from '../runtime/sample.ts'
 import type { TensorMap } from '../runtime/tensor/session.ts'
 import { countOf } from '../runtime/tensor/value.ts'
+import type { ServedModel } from './models.ts'
 import { columnsExample, nestedRow, tensorsExample } from './tensors.ts'
 
 /** Elements of a request that an example may have: nobody reads an image's. */
@@ -12,8 +13,8 @@ const ELEMENTS_SHOWN = 4096
 const runs = new WeakMap<LoadedModel, Promise<boolean>>()
 
 /** What may be sent to `/infer` and is answered; or, in words, why there is nothing to show. */
-export async function inferExample(model: LoadedModel): Promise<{ readonly value: unknown } | { readonly without: string }> {
-  const { tensors, rows, example } = model
+export async function inferExample({ model, example }: Pick<ServedModel, 'model' | 'example'>): Promise<{ readonly value: unknown } | { readonly without: string }> {
+  const { tensors, rows } = model
   if (rows && !tensors) return { value: columnsExample(rows.columns, sampleRow(rows, example)) }
   if (!tensors) return { without: '' }
   const sample = sampleTensors(tensors, rows ? nestedRow(tensors, rows.columns, sampleRow(rows, example)) : example)
@@ -26,14 +27,11 @@ export async function inferExample(model: LoadedModel): Promise<{ readonly value
 }
 
 async function runsOn(model: LoadedModel, sample: TensorMap): Promise<boolean> {
-  model.acquire()
   try {
     await model.infer(sample, model.tensors?.outputs.map(({ name }) => name) ?? [])
     return true
   } catch (error) {
     if (error instanceof MillraceError) return false
     throw error
-  } finally {
-    model.release()
   }
 }

@@ -32,6 +32,16 @@ interface Invocations {
 
 /** What OpenAPI says of the models that answer now: for each its own addresses, with what it takes, what it answers, and a request that may be sent as it stands. */
 export async function describeModels(all: readonly ServedModel[]): Promise<ApiAddition> {
+  // A swap meanwhile must not release what is still to be tried.
+  for (const { model } of all) model.acquire()
+  try {
+    return await describe(all)
+  } finally {
+    for (const { model } of all) model.release()
+  }
+}
+
+async function describe(all: readonly ServedModel[]): Promise<ApiAddition> {
   const paths: Record<string, object> = {}
   const schemas: Record<string, JsonSchema> = {}
   const invocations: Invocations[] = []
@@ -41,7 +51,7 @@ export async function describeModels(all: readonly ServedModel[]): Promise<ApiAd
     const add = adderTo(schemas, name)
     const { outputs } = describeModel(name, [], model)
     const address = encodeURIComponent(name)
-    const infer = await inferExample(model)
+    const infer = await inferExample(served)
     const asked = model.tensors ? { tensors: model.tensors } : { columns: model.rows?.columns ?? [] }
     paths[`/v2/models/${address}/infer`] = operation(served, 'Open Inference Protocol', {
       content: { 'application/json': { schema: add('infer', inferSchema(asked, outputs)), ...('value' in infer ? { examples: { tensors: { value: infer.value } } } : {}) } },
@@ -53,7 +63,7 @@ export async function describeModels(all: readonly ServedModel[]): Promise<ApiAd
     const row = add('row', rowSchema(columns))
     const values = add('values', valuesSchema(columns))
     const answer = add('predictions', predictionsSchema(kind))
-    const sample = sampleRow(model.rows, model.example)
+    const sample = sampleRow(model.rows, served.example)
     paths[`/v1/models/${address}:predict`] = operation(served, "KServe's V1 protocol", {
       content: { 'application/json': { schema: predictSchema(row, values), examples: { instances: { value: predictExample(columns, sample) } } } },
       answer,

@@ -65,6 +65,15 @@ describe('the OpenAPI document, of the registry’s models', () => {
     assert.ok('/invocations' in none.paths && '/v2/models/{model}/infer' in none.paths)
   })
 
+  test('shows nothing of what the journal must not hold', async () => {
+    await story.start('deployments: [{model: delay, journal: {mask: {drop: [hhmm], hash: [carrier]}}}]')
+    await ready(story.url)
+    const { paths } = await apiOf(story.url)
+    const example = paths['/v1/models/delay:predict']?.post?.requestBody?.content['application/json']?.examples?.['instances']
+    assert.partialDeepStrictEqual(example?.value, { instances: [{ distance: 1000, hhmm: 0, carrier: '', origin: 'JFK' }] })
+    await assertAnswered(story.url)
+  })
+
   test('does not grow with what callers have loaded', async () => {
     await start('on_demand: {models: registered}')
     const before = Object.keys((await apiOf(story.url)).paths)

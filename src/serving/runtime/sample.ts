@@ -7,9 +7,11 @@ import { type TensorValue, countOf } from './tensor/value.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A row that the model takes: the one that it was logged with where that fits its signature, else one of nothings. */
+/** A row that the model takes: the one that it was logged with, required columns that it lacks being nothings, where that fits the signature; else one of nothings. */
 export function sampleRow({ columns, validate }: { readonly columns: readonly ColumnSpec[]; readonly validate: RowValidator }, example: Row | null): Row {
-  return example !== null && validate(example).length === 0 ? example : Object.fromEntries(columns.map(({ name, type }) => [name, NEUTRAL[type]]))
+  const nothings = (of: readonly ColumnSpec[]): Row => Object.fromEntries(of.map(({ name, type }) => [name, NEUTRAL[type]]))
+  const row = example && { ...nothings(columns.filter(({ required }) => required)), ...example }
+  return row && validate(row).length === 0 ? row : nothings(columns)
 }
 
 const NEUTRAL: Readonly<Record<ColumnSpec['type'], unknown>> = { string: '', boolean: false, datetime: '2013-01-01T00:00:00Z', long: 0, double: 0 }
