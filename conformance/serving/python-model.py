@@ -65,6 +65,24 @@ def check_the_signature_is_held_before_python_is_asked():
         assert answer.status_code == 400 and reason in answer.text, answer.text
 
 
+def check_the_metadata_says_what_runs_it():
+    metadata = http.get(OURS + "/v2/models/price").json()
+    assert metadata["platform"] == "mlflow_pyfunc", metadata
+
+
+def check_the_examples_of_the_document_are_answered():
+    paths = http.get(OURS + "/docs/json").json()["paths"]
+    sent = 0
+    for path in ("/v2/models/price/infer", "/v1/models/price:predict", "/invocations"):
+        for kind, described in paths[path]["post"]["requestBody"]["content"].items():
+            for example in described.get("examples", {}).values():
+                value = example["value"]
+                answer = http.post(OURS + path, data=value if isinstance(value, str) else json.dumps(value), headers={"content-type": kind})
+                assert answer.status_code == 200, (path, value, answer.text)
+                sent += 1
+    assert sent == 7, sent
+
+
 def check_predictions_are_in_the_journal_as_they_came():
     http.post(OURS + "/invocations", json={"dataframe_records": RECORDS[:2]}, headers={"x-request-id": "python-1"}).raise_for_status()
     text = http.get(OURS + os.environ["JOURNAL"], params={"limit": 16 * 1024 * 1024}).text

@@ -13,6 +13,7 @@ import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
 import { Lifecycle, doorOf } from './limits/lifecycle.ts'
 import { createHotPath } from './protocols/hot-path.ts'
+import { describeModels, servedModels } from './openapi/index.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
 import { ModelRepository } from './routing/model-repository.ts'
@@ -130,6 +131,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle })
   registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath.take, hotPath.takeWhole, { busyPollMs: busyPollOf(config) })
+  context.describe(() => describeModels(servedModels(router, repository !== null)))
   await tally.start()
   await router.start()
   await rollouts.start()

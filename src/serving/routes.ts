@@ -66,6 +66,8 @@ const NOT_READY = 400
 function registerInferenceProtocol(http: HttpServer, router: Router, lifecycle: Lifecycle): void {
   const tags = ['inference']
   http.get('/v2', { schema: { tags } }, describeServer)
+  // As the protocol's own OpenAPI has it.
+  http.get('/v2/', { schema: { hide: true } }, describeServer)
   http.get('/v2/health/live', { config: { traced: false }, schema: { tags } }, () => ({ live: true }))
   http.get('/v2/health/ready', { config: { traced: false }, schema: { tags } }, (_request, reply) => {
     const ready = isReady(router) && !lifecycle.leaving

@@ -4,14 +4,16 @@ import Type from 'typebox'
 const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])
 const row = Type.Record(Type.String(), scalar)
 
-export const predictionHeaders = Type.Object({
-  'x-request-id': Type.Optional(Type.String({ description: 'Names the request in the journal; made when absent. The same id may be sent again after a lost answer' })),
-  'x-millrace-model': Type.Optional(Type.String({ description: 'Which model, where several are deployed' })),
-  'x-millrace-time': Type.Optional(Type.String({ description: 'The moment of the request, RFC 3339; only where project time is simulated' })),
-  'x-envoy-expected-rq-timeout-ms': Type.Optional(Type.String({ description: 'Milliseconds after which nobody waits for the answer any more; at most the deployment’s limits.timeout' })),
-  'x-millrace-canary': Type.Optional(Type.String({ description: 'While a rollout is on: `always` asks the version that is tried, `never` the other; any other value says nothing. `deployments[].rollout.header` may give it another name' })),
-  'x-millrace-probe': Type.Optional(Type.String({ description: '`true`: a synthetic request, which monitoring leaves out' })),
-})
+/** What they say, by name; none is required. */
+export const PREDICTION_HEADERS: Readonly<Record<string, string>> = {
+  'x-request-id': 'Names the request in the journal; made when absent. The same id may be sent again after a lost answer',
+  'x-millrace-model': 'Which model, where several are deployed',
+  'x-millrace-time': 'The moment of the request, RFC 3339; only where project time is simulated',
+  'x-envoy-expected-rq-timeout-ms': 'Milliseconds after which nobody waits for the answer any more; at most the deployment’s limits.timeout',
+  'x-millrace-canary': 'While a rollout is on: `always` asks the version that is tried, `never` the other; any other value says nothing. `deployments[].rollout.header` may give it another name',
+  'x-millrace-probe': '`true`: a synthetic request, which monitoring leaves out',
+}
+export const predictionHeaders = Type.Object(Object.fromEntries(Object.entries(PREDICTION_HEADERS).map(([name, description]) => [name, Type.Optional(Type.String({ description }))])))
 
 export const invocationsBody = Type.Object(
   {

@@ -196,6 +196,7 @@ describe('prediction requests', () => {
       return { status: response.status, text: await response.text() }
     }
     for (const path of ['/ping', '/health']) assert.deepEqual(await get(path), { status: 200, text: '\n' })
+    assert.deepEqual(await get('/v2/'), await get('/v2'))
     for (const path of ['/v2', '/v2/health/live', '/v2/health/ready', '/v2/models/delay/ready', '/v2/models/delay/versions/1/ready', '/version', '/docs/json']) {
       assert.equal((await get(path)).status, 200, path)
     }

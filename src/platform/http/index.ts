@@ -2,6 +2,7 @@ export { type Answer, type DoorOptions, type WholeRequest, type WholeRequestTake
 export { drain } from './drain.ts'
 export { createHostCheck } from './hosts.ts'
 export { checkPublicHost, publicOnlyAgent } from './outbound.ts'
+export type { ApiAddition, DescribeMore } from './openapi.ts'
 export type { Problem } from './problem.ts'
 export { type HttpOptions, type HttpServer, type RequestTaker, createHttpServer, listen, listenAt, requestId } from './server.ts'
 export { traceOf, traceOnward } from './traced.ts'

@@ -1,8 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import { once } from 'node:events'
 import type { Server as NetServer } from 'node:net'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController, fastify } from 'fastify'
 import { PROJECT_HEADER } from '../../api/control.ts'
@@ -14,6 +12,7 @@ import { Counter, Histogram, type Registry } from '../metrics/index.ts'
 import { type Tracing, traceIdOf } from '../tracing/index.ts'
 import { type DoorOptions, type WholeRequestTaker, openDoor } from './door/index.ts'
 import { createHostCheck } from './hosts.ts'
+import { type DescribeMore, registerOpenApi } from './openapi.ts'
 import { PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts'
 import { traceRequests } from './traced.ts'
 import { compileValidator } from './validation.ts'
@@ -29,6 +28,8 @@ export interface HttpBase {
   readonly take: (taker: RequestTaker, whole: WholeRequestTaker, door?: DoorOptions) => void
   /** What `GET /metrics` answers instead of the registry's own text. */
   readonly report: (metrics: () => Promise<string>) => void
+  /** What the OpenAPI document says beside the routes, made with each request of it. */
+  readonly describe: (more: DescribeMore) => void
 }
 
 export interface HttpOptions {
@@ -49,7 +50,6 @@ export interface HttpOptions {
 const DEFAULT_BODY_LIMIT = 16 * 1024 * 1024
 /** A request must be whole after so long. */
 const REQUEST_MS = 300_000
-const COLON = '%3A'
 const REQUEST_ID = /^[\w.:\-/]{1,128}$/
 
 /**
@@ -58,6 +58,7 @@ const REQUEST_ID = /^[\w.:\-/]{1,128}$/
  */
 export async function createHttpServer(options: HttpOptions): Promise<HttpBase> {
   let taker: RequestTaker = () => false
+  let describeMore: DescribeMore | null = null
   let reported = (): Promise<string> => options.metrics.metrics()
   const logger: FastifyBaseLogger = options.log
   const base = fastify({
@@ -100,22 +101,7 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpBase> 
     throw new MillraceError('NOT_FOUND', `${request.method} ${request.url.split('?')[0]}: ${options.service} has no such route`)
   })
   observeRequests(app, options.metrics)
-  await app.register(swagger, {
-    openapi: { info: { title: `Millrace ${options.service}`, version: options.version } },
-    // A colon that a route escapes is no parameter, though the plugin takes it for one.
-    transform: ({ schema, url }) => ({ schema, url: url.replace('::', COLON) }),
-    transformObject: (document) => {
-      const whole = 'swaggerObject' in document ? document.swaggerObject : document.openapiObject
-      const paths = whole.paths ?? {}
-      for (const [path, item] of Object.entries(paths)) {
-        if (!path.includes(COLON)) continue
-        Reflect.deleteProperty(paths, path)
-        Reflect.set(paths, path.replace(COLON, ':'), item)
-      }
-      return whole
-    },
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'warn' })
+  await registerOpenApi(app, { title: `Millrace ${options.service}`, version: options.version }, () => describeMore)
   app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
     reply.type(options.metrics.contentType)
     return reported()
@@ -128,6 +114,9 @@ export async function createHttpServer(options: HttpOptions): Promise<HttpBase> 
     },
     report: (metrics) => {
       reported = metrics
+    },
+    describe: (more) => {
+      describeMore = more
     },
   }
 }

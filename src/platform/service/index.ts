@@ -7,7 +7,7 @@ import { type Database, type Migration, openDatabase } from '../db/index.ts'
 import { followEvents } from '../events/follow.ts'
 import { type EventsSchema, Outbox } from '../events/outbox.ts'
 import { makeFolder } from '../fs/index.ts'
-import { type DoorOptions, type HttpServer, type RequestTaker, type WholeRequestTaker, createHttpServer, listen } from '../http/index.ts'
+import { type DescribeMore, type DoorOptions, type HttpServer, type RequestTaker, type WholeRequestTaker, createHttpServer, listen } from '../http/index.ts'
 import { type Logger, createLogger } from '../log/index.ts'
 import { type Registry, createMetrics } from '../metrics/index.ts'
 import { type Tracing, openTracing } from '../tracing/index.ts'
@@ -60,6 +60,8 @@ export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
   readonly take: (taker: RequestTaker, whole: WholeRequestTaker, door?: DoorOptions) => void
   /** What `GET /metrics` answers in place of `metrics`' own text, where several processes have a part in it. */
   readonly report: (metrics: () => Promise<string>) => void
+  /** What the OpenAPI document says beside the routes, made with each request of it. */
+  readonly describe: (more: DescribeMore) => void
   /** Address of another service. */
   readonly url: (service: ServiceName) => string
   /** Called with the new project time each time a driver moves it. Never called when the clock is not simulated. */
@@ -114,7 +116,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     cleanups.push(() => db.close())
     const clock = openClock(config, folder)
     const metrics = createMetrics(name)
-    const { http, take, report } = await createHttpServer({
+    const { http, take, report, describe } = await createHttpServer({
       service: name,
       project,
       version: VERSION,
@@ -143,6 +145,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
       tracing,
       take,
       report,
+      describe,
       url: (service) => serviceUrl(config, service),
       onClockMove: (listener) => {
         if (clock instanceof SimulatedClock) clock.onMove(listener)

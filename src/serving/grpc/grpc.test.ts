@@ -52,6 +52,7 @@ describe('gRPC', () => {
     }
     place('pixels', 'pixels/model.onnx')
     place('plain', 'plain/model.onnx')
+    place('product', 'faults/matmul.onnx')
     for (const datatype of [...Object.keys(VALUES), 'FP16']) place(datatype, `identity/${datatype}.onnx`)
     port = await freePort()
     const config = parseConfig(projectConfigSchema, `project: test\nmodel_repository: models\nhttp: {body_limit: 4096}\nservices: {serving: {grpc_port: ${port}}}\n`, 'millrace.yaml')
@@ -132,11 +133,18 @@ describe('gRPC', () => {
     assert.match(counted, /model_infer_request_duration_seconds_count\{.*model="pixels".*\} [1-9]/)
   })
 
+  test('all outputs are answered where none is asked for', async () => {
+    const { code, body } = await infer(pixels(), { outputs: [] })
+    assert.equal(code, 0)
+    assert.partialDeepStrictEqual(body, { outputs: [{ name: 'total' }, { name: 'shape' }] })
+  })
+
   const BAD: readonly [string, object, object, number, string, RegExp][] = [
     ['a model that is not here', pixels(), { model_name: 'other' }, status.NOT_FOUND, 'NOT_FOUND', /no model other is deployed here/],
     ['a version that is not here', pixels(), { model_version: '7' }, status.NOT_FOUND, 'NOT_FOUND', /version 7 of pixels/],
     ['no inputs', pixels(), { inputs: [] }, status.INVALID_ARGUMENT, 'BAD_REQUEST', /inputs is empty/],
     ['an input that the model has not', pixels({ name: 'y' }), {}, status.INVALID_ARGUMENT, 'BAD_REQUEST', /inputs\[0\] \(y\): the model takes x/],
+    ['a size that fits no weight of the model', { name: 'x', datatype: 'FP32', shape: ['1', '4'], contents: { fp32_contents: [1, 2, 3, 4] } }, { model_name: 'product' }, status.INVALID_ARGUMENT, 'INPUT_INVALID', /MatMul dimension mismatch/],
     ['another shape', pixels({ shape: ['1', '12'] }), {}, status.INVALID_ARGUMENT, 'INPUT_INVALID', /shape \[1, 12\], the model takes/],
     ['a negative size', pixels({ shape: ['-1', '12'] }), {}, status.INVALID_ARGUMENT, 'BAD_REQUEST', /expected a list of sizes/],
     ['fewer values than the shape says', pixels({ contents: { fp32_contents: [1] } }), {}, status.INVALID_ARGUMENT, 'BAD_REQUEST', /has 1 values in fp32_contents, its shape says 12/],

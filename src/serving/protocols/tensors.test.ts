@@ -65,6 +65,11 @@ describe('models asked by their own tensors', () => {
     assert.deepEqual(answers.map(({ body }) => body.outputs[0].data), [[1, 3, 2, 2], [2, 3, 2, 2], [3, 3, 2, 2]])
   })
 
+  test('all outputs are answered where none is asked for, by an empty list too', async () => {
+    const whole = await infer('pixels', { id: 'cat', inputs: [ones(1)] })
+    for (const outputs of [[], null]) assert.deepEqual(await infer('pixels', { id: 'cat', inputs: [ones(1)], outputs }), whole)
+  })
+
   const BAD: readonly [string, string, object, number, RegExp][] = [
     ['another shape', 'pixels', { ...ones(1), shape: [1, 12] }, 400, /input x has shape \[1, 12\], the model takes \[-1, 3, 2, 2\]/],
     ['text for numbers', 'pixels', { name: 'x', datatype: 'BYTES', shape: [1, 3, 2, 2], data: Array.from({ length: 12 }, () => 'a') }, 400, /expected FP32/],

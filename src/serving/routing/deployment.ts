@@ -115,7 +115,7 @@ export class Deployment implements Served {
 
   /** Whether `at` answers at once. */
   isReady(reference: string): boolean {
-    return (this.declared && this.#served(reference) !== undefined) || this.onDemand?.isLoaded(this.name, reference) === true
+    return (this.declared && this.#served(reference) !== undefined) || this.onDemand?.peek(this.name, reference) !== undefined
   }
 
   #served(reference: string): Target | undefined {

@@ -80,6 +80,12 @@ export class LoadedModels {
     })
   }
 
+  /** As `get`, but asking does not count as use. */
+  peek(model: string, { version, identity }: VersionFound): LoadedModel | undefined {
+    const entry = this.#entries.get(`${model}\n${version}`)
+    return entry?.identity === identity ? entry.model : undefined
+  }
+
   get(model: string, { version, identity }: VersionFound): LoadedModel | undefined {
     const key = `${model}\n${version}`
     const entry = this.#entries.get(key)

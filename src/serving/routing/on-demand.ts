@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
+import type { LoadedModel } from '../runtime/model.ts'
 import type { Target } from '../runtime/plane.ts'
 import type { CacheMetrics } from './cache-metrics.ts'
 import { isFinal } from './final.ts'
@@ -26,8 +27,8 @@ export interface VersionsOnDemand {
    * no such thing, MODEL_NOT_READY where loading takes too long, OVERLOADED, or why it cannot be served.
    */
   target(model: string, reference: string): Target | Promise<Target>
-  /** Whether `target` would have it at once. */
-  isLoaded(model: string, reference: string): boolean
+  /** What `target` would have at once; asking does not count as use. */
+  peek(model: string, reference: string): LoadedModel | undefined
 }
 
 interface Known {
@@ -72,9 +73,9 @@ export class OnDemand implements VersionsOnDemand {
     return this.#wait(model, reference, this.#bring(model, reference))
   }
 
-  isLoaded(model: string, reference: string): boolean {
+  peek(model: string, reference: string): LoadedModel | undefined {
     const known = this.#known.peek(keyOf(model, reference))
-    return known !== undefined && this.#options.loaded.get(model, known.found) !== undefined
+    return known && this.#options.loaded.peek(model, known.found)
   }
 
   /** The registry has changed: what it said of the model, or of this alias alone, holds no longer. What is in memory answers until the new is there too. */

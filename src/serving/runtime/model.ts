@@ -27,6 +27,8 @@ export interface LoadOptions {
 
 /** Between the choice of a version for a request and its `acquire`: much less than this. */
 const GRACE_MS = 200
+/** Characters of JSON. */
+const EXAMPLE_KEPT = 64 * 1024
 
 /**
  * A model version in memory: its session, and how it may be asked: by rows, by tensors, or both. A model with feature engineering takes rows alone, since its
@@ -42,17 +44,20 @@ export class LoadedModel {
   readonly tensors: TensorInterface | null
   /** Rows of requests by tensors that may go together; 1: each is run as it came. */
   readonly batch: number
+  /** What it was logged with, for whoever asks how it is asked; null where there is none, or a large one. */
+  readonly example: ModelArtifact['example']
   readonly #held: ModelSession | PythonModel
   #users = 0
   #retired = false
   #released = false
 
-  private constructor(name: string, version: string, held: ModelSession | PythonModel, rows: RowPredictor | string, tensors: TensorInterface | null, maxBatchSize: number | undefined) {
+  private constructor(name: string, version: string, held: ModelSession | PythonModel, rows: RowPredictor | string, tensors: TensorInterface | null, example: ModelArtifact['example'], maxBatchSize: number | undefined) {
     this.name = name
     this.version = version
     this.rows = typeof rows === 'string' ? null : rows
     this.refusedRows = typeof rows === 'string' ? rows : ''
     this.tensors = tensors
+    this.example = JSON.stringify(example).length <= EXAMPLE_KEPT ? example : null
     this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, Math.min(maxBatchSize, 'maxRows' in held ? held.maxRows : held.batch))
     this.#held = held
   }
@@ -71,7 +76,7 @@ export class LoadedModel {
         await model.release()
         throw error
       }
-      return new LoadedModel(name, version, model, model, null, maxBatchSize)
+      return new LoadedModel(name, version, model, model, null, artifact.example, maxBatchSize)
     }
     const session = await openModelSession(artifact.onnxFile, run, provider)
     await giveWay()
@@ -85,10 +90,11 @@ export class LoadedModel {
       if (typeof rows !== 'string') await warmRows(rows, records)
       if (tensors) await warmTensors(session, tensors, records)
       if (maxBatchSize !== undefined && maxBatchSize > 0) refuseFixedBatch(tensors, maxBatchSize)
-      return new LoadedModel(name, version, session, rows, tensors, maxBatchSize)
+      return new LoadedModel(name, version, session, rows, tensors, artifact.example, maxBatchSize)
     } catch (error) {
       await session.release()
-      if (error instanceof MillraceError) throw error
+      // No caller gave what it is tried on.
+      if (error instanceof MillraceError && error.code !== 'INPUT_INVALID') throw error
       throw new MillraceError('MODEL_INVALID', errorMessage(error), { cause: error })
     }
   }

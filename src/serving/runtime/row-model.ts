@@ -6,6 +6,8 @@ import type { BatchJob, Slice } from './batcher.ts'
 import { type ModelInputs, bindInputs } from './inputs.ts'
 import { onnxRuntime } from './onnx.ts'
 import { type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
+import { runFailure } from './run-failure.ts'
+import { sampleRow } from './sample.ts'
 import type { ModelSession } from './session/port.ts'
 import { type InputTensor, type TensorFiller, createFiller, describeInput } from './tensors.ts'
 
@@ -85,14 +87,14 @@ export class RowModel implements RowPredictor {
     return this.outputs.kind
   }
 
-  /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. */
+  /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. INPUT_INVALID or PREDICTION_FAILED with the runtime's words; see `runFailure`. */
   async run(slices: readonly Slice<Job>[], rows: number): Promise<void> {
     const { numeric, categorical } = this.inputs.builder
     const values = this.#gatherNumbers(slices, rows, numeric.length)
     const strings = gatherStrings(slices, categorical.length)
     const feeds: Record<string, InferenceSession.OnnxValueMapType[string]> = {}
     for (const filler of this.#fillers) feeds[filler.input.name] = filler.tensor(values, strings, rows)
-    const results = await this.#session.run(feeds, this.outputs.fetch)
+    const results = await this.#ask(feeds)
     const only = slices.length === 1 ? slices[0] : undefined
     if (only) {
       this.outputs.read(results, rows, only.job.scores, only.job.labels, only.from)
@@ -117,6 +119,14 @@ export class RowModel implements RowPredictor {
     }
   }
 
+  async #ask(feeds: InferenceSession.OnnxValueMapType): Promise<InferenceSession.OnnxValueMapType> {
+    try {
+      return await this.#session.run(feeds, this.outputs.fetch)
+    } catch (error) {
+      throw runFailure(error)
+    }
+  }
+
   #gatherNumbers(slices: readonly Slice<Job>[], rows: number, width: number): Float64Array {
     const only = slices.length === 1 ? slices[0] : undefined
     if (only) return only.job.numeric.subarray(only.from * width, only.to * width)
@@ -130,9 +140,8 @@ export class RowModel implements RowPredictor {
 
   /** Warms the session and checks that it answers a row with a finite number, a classifier with a probability. */
   async check(example: Readonly<Record<string, unknown>> | null): Promise<void> {
-    const { columns, builder } = this.inputs
-    const row: Readonly<Record<string, unknown>> =
-      example !== null && this.validate(example).length === 0 ? example : Object.fromEntries(columns.map((column) => [column.name, neutral(column.type)]))
+    const { builder } = this.inputs
+    const row = sampleRow(this, example)
     const numeric = new Float64Array(builder.numeric.length)
     const categorical = builder.categorical.map(() => '')
     builder.build(row, undefined, numeric, 0, categorical, 0)
@@ -151,17 +160,4 @@ function gatherStrings(slices: readonly Slice<Job>[], width: number): readonly s
   const strings: string[] = []
   if (width > 0) for (const { job, from, to } of slices) for (let i = from * width; i < to * width; i++) strings.push(job.categorical[i]!)
   return strings
-}
-
-function neutral(type: string): unknown {
-  switch (type) {
-    case 'string':
-      return ''
-    case 'boolean':
-      return false
-    case 'datetime':
-      return '2013-01-01T00:00:00Z'
-    default:
-      return 0
-  }
 }

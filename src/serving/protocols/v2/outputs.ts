@@ -23,11 +23,11 @@ export function rowOutputs(kind: ModelKind): readonly { readonly name: string; r
     : [{ name: 'prediction', datatype: 'FP64' }]
 }
 
-/** The outputs that are asked for, all where none is named; `binary_data_output` of the request says how, unless an output's own `binary_data` does. */
+/** The outputs that are asked for, all where none is named, as Triton answers an empty list; `binary_data_output` of the request says how, unless an output's own `binary_data` does. */
 export function outputsAsked(present: readonly { readonly name: string }[], request: Readonly<Record<string, unknown>>): readonly OutputAsked[] {
   const { outputs: asked } = request
   const byDefault = flag(parametersOf(request, ''), 'binary_data_output', '') ?? false
-  if (asked === undefined || asked === null) return present.map(({ name }) => ({ name, binary: byDefault }))
+  if (asked === undefined || asked === null || (Array.isArray(asked) && asked.length === 0)) return present.map(({ name }) => ({ name, binary: byDefault }))
   if (!Array.isArray(asked)) throw badRequest(`outputs is ${describeType(asked)}, expected a list`)
   return asked.map((output: unknown, i) => {
     const where = `outputs[${i}]`

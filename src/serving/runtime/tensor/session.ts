@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { MillraceError, errnoCode, errorMessage } from '../../../platform/errors/index.ts'
 import { onnxRuntime } from '../onnx.ts'
+import { runFailure } from '../run-failure.ts'
 import type { Provider } from '../session/messages.ts'
 import type { ModelSession } from '../session/port.ts'
 import { withoutZipMap } from '../zipmap.ts'
@@ -18,7 +19,8 @@ export interface TensorInterface {
 
 export type TensorMap = ReadonlyMap<string, TensorValue>
 
-const OPTIONS = { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 3 } as const
+/** Runs that fail are told by the error that they throw; ONNX Runtime's own line on stderr would let any caller fill the log. */
+const OPTIONS = { intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: 'all', logSeverityLevel: 4 } as const
 
 /**
  * The ZipMap with which classifiers are exported is taken out. MODEL_INVALID for a file that is no model, or that ONNX Runtime cannot run; PROVIDER_MISSING where
@@ -68,7 +70,7 @@ export function checkInputs({ inputs }: TensorInterface, given: TensorMap): void
   }
 }
 
-/** Runs the model once. PREDICTION_FAILED with the runtime's own words. */
+/** Runs the model once. INPUT_INVALID or PREDICTION_FAILED with the runtime's own words; see `runFailure`. */
 export async function runSession(session: Pick<ModelSession, 'run'>, given: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
   const { Tensor: Made } = await onnxRuntime()
   const feeds: Record<string, Tensor> = {}
@@ -80,8 +82,8 @@ export async function runSession(session: Pick<ModelSession, 'run'>, given: Tens
   try {
     results = await session.run(feeds, fetch)
   } catch (error) {
-    if (error instanceof MillraceError) throw error
-    throw new MillraceError('PREDICTION_FAILED', `the model cannot run on this input: ${errorMessage(error)}`, { cause: error })
+    const empty = [...given].find(([, { shape }]) => shape.includes(0))
+    throw runFailure(error, empty?.[0])
   }
   return new Map(fetch.map((name) => [name, valueOf(name, results[name])]))
 }

@@ -1,0 +1,43 @@
+import type { ColumnSpec, RowValidator } from '../../domain/signature.ts'
+import { convert } from './tensor/convert.ts'
+import { fixedType } from './tensor/datatypes.ts'
+import type { TensorInterface, TensorMap } from './tensor/session.ts'
+import type { TensorSpec } from './tensor/spec.ts'
+import { type TensorValue, countOf } from './tensor/value.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+/** A row that the model takes: the one that it was logged with, required columns that it lacks being nothings, where that fits the signature; else one of nothings. */
+export function sampleRow({ columns, validate }: { readonly columns: readonly ColumnSpec[]; readonly validate: RowValidator }, example: Row | null): Row {
+  const nothings = (of: readonly ColumnSpec[]): Row => Object.fromEntries(of.map(({ name, type }) => [name, NEUTRAL[type]]))
+  const row = example && { ...nothings(columns.filter(({ required }) => required)), ...example }
+  return row && validate(row).length === 0 ? row : nothings(columns)
+}
+
+const NEUTRAL: Readonly<Record<ColumnSpec['type'], unknown>> = { string: '', boolean: false, datetime: '2013-01-01T00:00:00Z', long: 0, double: 0 }
+
+/**
+ * Tensors of the shapes that the model takes: those that it was logged with (by the name of each input, or under `inputs` where it has one) where they fit, else zeros, false and empty text,
+ * dimensions that are free 1.
+ */
+export function sampleTensors({ inputs }: TensorInterface, example: Row | null): TensorMap {
+  return new Map(inputs.map((spec) => [spec.name, given(spec, example?.[spec.name] ?? (inputs.length === 1 ? example?.['inputs'] : undefined)) ?? nothings(spec)]))
+}
+
+function nothings({ datatype, shape: sizes }: TensorSpec): TensorValue {
+  const shape = sizes.map((size) => Math.abs(size))
+  const data = fixedType(datatype)?.make(countOf(shape)) ?? Array.from({ length: countOf(shape) }, () => '')
+  return { datatype, shape, data }
+}
+
+function given({ name, datatype, shape: expected }: TensorSpec, value: unknown): TensorValue | null {
+  const shape: number[] = []
+  for (let level = value; Array.isArray(level); level = level[0]) shape.push(level.length)
+  if (shape.length !== expected.length || !expected.every((size, i) => size === -1 || size === shape[i])) return null
+  const values: readonly unknown[] = Array.isArray(value) ? value.flat(shape.length - 1) : [value]
+  try {
+    return values.length === countOf(shape) && values.length > 0 ? { datatype, shape, data: convert(values, datatype, name) } : null
+  } catch {
+    return null
+  }
+}
