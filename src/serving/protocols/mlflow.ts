@@ -28,7 +28,7 @@ export const mlflowProtocol: Protocol = {
     if (form === undefined) throw badRequest(`the body has none of ${FORMS.join(', ')}; found ${Object.keys(body).join(', ') || 'nothing'}`)
     const { params } = body
     if (params !== undefined && params !== null && !isObject(params)) throw badRequest(`params is ${describeType(params)}, expected an object`)
-    return { rows: READERS[form](body[form], columns), present: presentPredictions }
+    return { rows: READERS[form](body[form], columns), params: params ?? undefined, present: presentPredictions }
   },
   refuse: (error, requestId) => {
     // As MLflow: a content type that it does not know is answered in plain text.
@@ -38,13 +38,15 @@ export const mlflowProtocol: Protocol = {
   },
 }
 
-export function presentPredictions({ kind, labels, scores }: Prediction): string {
-  let text = '{"predictions":['
+export function presentPredictions({ kind, labels, scores, other }: Prediction): string {
+  if (other) return `{"predictions":${other.predictions()}}`
+  const shown = labels instanceof Float64Array ? labels : labels.map((label) => JSON.stringify(label))
+  let answer = '{"predictions":['
   for (let i = 0; i < scores.length; i++) {
-    if (i > 0) text += ','
-    text += kind === 'classifier' ? `{"label":${labels[i]},"probability":${scores[i]}}` : String(scores[i])
+    if (i > 0) answer += ','
+    answer += kind === 'classifier' ? `{"label":${shown[i]},"probability":${scores[i]}}` : String(scores[i])
   }
-  return `${text}]}`
+  return `${answer}]}`
 }
 
 const READERS: Readonly<Record<(typeof FORMS)[number], (value: unknown, columns: readonly ColumnSpec[]) => readonly Row[]>> = {

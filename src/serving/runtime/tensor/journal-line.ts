@@ -30,6 +30,11 @@ export function tensorLine({ id, model, version, alias, role, time, inputs, outp
   return JSON.stringify(record).slice(0, -1) + members
 }
 
+/** The outputs of one row, as the last member but those of the request. */
+export function rowOutputsMember(outputs: TensorMap, mask: Mask | null): string {
+  return `,"tensors":${JSON.stringify({ outputs: described(outputs, mask) })}`
+}
+
 function described(tensors: TensorMap, mask: Mask | null): Record<string, JournalTensor> {
   return Object.fromEntries([...tensors].map(([name, value]) => [name, masked(name, describedOne(value), mask)]))
 }

@@ -83,6 +83,11 @@ export async function runSession(session: Pick<ModelSession, 'run'>, given: Tens
     if (error instanceof MillraceError) throw error
     throw new MillraceError('PREDICTION_FAILED', `the model cannot run on this input: ${errorMessage(error)}`, { cause: error })
   }
+  return tensorsOf(results, fetch)
+}
+
+/** What a run gave, by name. PREDICTION_FAILED where an output is missing, or no tensor. */
+export function tensorsOf(results: InferenceSession.OnnxValueMapType, fetch: readonly string[]): TensorMap {
   return new Map(fetch.map((name) => [name, valueOf(name, results[name])]))
 }
 
