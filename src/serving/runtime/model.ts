@@ -96,7 +96,7 @@ export class LoadedModel {
   /** The model by rows. INPUT_INVALID for one that takes tensors only. */
   get byRows(): RowPredictor {
     if (this.rows) return this.rows
-    throw new MillraceError('INPUT_INVALID', `${this.name} takes tensors only, over the Open Inference Protocol: ${this.refusedRows}`)
+    throw new MillraceError('INPUT_INVALID', `${this.name} takes tensors only, as nested lists (inputs, instances) or over the Open Inference Protocol: ${this.refusedRows}`)
   }
 
   /** One run over tensors that fit `tensors`. */

@@ -2,6 +2,7 @@ import type { TensorMap, TensorInterface } from '../../runtime/tensor/session.ts
 import { badRequest } from '../shapes.ts'
 import { elementsOf } from '../../runtime/tensor/datatypes.ts'
 import { convert } from '../../runtime/tensor/convert.ts'
+import { asColumn } from '../../runtime/tensor/spec.ts'
 import type { ReceivedTensor } from './received.ts'
 
 /** Whether the request speaks of the model's own tensors, rather than of columns of its signature. */
@@ -21,10 +22,4 @@ export function modelTensors({ inputs }: TensorInterface, received: readonly Rec
     tensors.set(name, { datatype: input.datatype, shape: asColumn(input.shape, shape), data: inItsOwn ? data.raw : converted() })
   }
   return tensors
-}
-
-/** A column may be written [N] for [N, 1], and the other way round. */
-function asColumn(expected: readonly number[], given: readonly number[]): readonly number[] {
-  if (expected.length === 2 && expected[1] === 1 && given.length === 1) return [...given, 1]
-  return expected.length === 1 && given.length === 2 && given[1] === 1 ? given.slice(0, 1) : given
 }

@@ -13,31 +13,28 @@ const MAX_RANK = 8
 
 /**
  * A nested list as the tensor that it spells out; what is no list is a tensor of no dimension. INPUT_INVALID where lists of one depth have different lengths, or only
- * some of them hold lists; it names the element.
+ * some of them hold lists; it names the element, and the shape that the model takes.
  */
-export function flattenNested(value: unknown, where: string): Flat {
+export function flattenNested(value: unknown, where: string, taken: readonly number[]): Flat {
+  const refuse = (found: string): MillraceError => new MillraceError('INPUT_INVALID', `${found}; the model takes [${taken.join(', ')}]`)
   const shape: number[] = []
   for (let first = value; Array.isArray(first); first = first[0]) shape.push(first.length)
-  if (shape.length > MAX_RANK) throw new MillraceError('INPUT_INVALID', `${where} is nested ${shape.length} deep, expected ${MAX_RANK} at most`)
+  if (shape.length > MAX_RANK) throw refuse(`${where} is nested ${shape.length} deep, expected ${MAX_RANK} at most`)
   const values: unknown[] = []
   const walk = (part: unknown, depth: number, at: string): void => {
     const expected = shape[depth]
     if (expected === undefined) {
-      if (Array.isArray(part)) throw ragged(`${at} is a list`, `${where} has shape [${shape.join(', ')}] by its first elements`)
+      if (Array.isArray(part)) throw refuse(`${at} is a list, expected a value as its neighbours are`)
       values.push(part)
       return
     }
-    if (!Array.isArray(part)) throw ragged(`${at} is no list`, `its neighbours are lists of ${expected}`)
-    if (part.length !== expected) throw ragged(`${at} has ${part.length} values`, `its neighbours have ${expected}`)
+    if (!Array.isArray(part)) throw refuse(`${at} is ${JSON.stringify(part).slice(0, 40)}, expected a list of ${expected} as its neighbours are`)
+    if (part.length !== expected) throw refuse(`${at} has ${part.length} values, expected ${expected} as its neighbours have`)
     const list: readonly unknown[] = part
     for (let i = 0; i < expected; i++) walk(list[i], depth + 1, `${at}[${i}]`)
   }
   walk(value, 0, where)
   return { shape, values }
-}
-
-function ragged(found: string, expected: string): MillraceError {
-  return new MillraceError('INPUT_INVALID', `${found}, ${expected}: a tensor has as many values in each list of one depth`)
 }
 
 /** The tensor as nested lists, in JSON. NaN and the infinities, for which JSON has no word, are null; whole numbers have all their digits. */
