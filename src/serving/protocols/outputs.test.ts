@@ -17,7 +17,7 @@ interface Classes {
 const SAID: { readonly rows: readonly Readonly<Record<string, number>>[]; readonly targets: readonly (readonly number[])[]; readonly iris: Classes; readonly grades: Classes; readonly signs: Classes } = JSON.parse(
   readFileSync(join(FIXTURES, 'outputs.json'), 'utf8'),
 )
-const MODELS = ['iris', 'grades', 'signs', 'targets', 'sklearn', 'plain'] as const
+const MODELS = ['iris', 'grades', 'signs', 'targets', 'means', 'sklearn'] as const
 const { rows: ROWS } = SAID
 const COLUMNS = Object.keys(ROWS[0] ?? {})
 
@@ -40,6 +40,8 @@ describe('models whose outputs are their own, asked by rows', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'outputs-'))
     for (const model of MODELS) cpSync(join(FIXTURES, model), join(folder, 'models', model, '1'), { recursive: true })
+    // The same model without what MLflow says of it: its own tensors are all that is known.
+    cpSync(join(FIXTURES, 'grades', 'model.onnx'), join(folder, 'models', 'bare', '1', 'model.onnx'))
     service = await startForTest(servingService, testConfig({ yaml: 'model_repository: models' }), { projectFolder: folder })
     await ready(service.url)
   })
@@ -113,6 +115,28 @@ describe('models whose outputs are their own, asked by rows', () => {
     const columns = [0, 1, 2].map((i) => ({ name: `X_${i}`, datatype: 'FP64', shape: [2], data: rows.map((row) => row[i]) }))
     const { outputs } = await post('/v2/models/sklearn/infer', { inputs: columns })
     assert.deepEqual(outputs[0], { name: 'label', shape: [2], datatype: 'BYTES', data: expected.map(({ label }) => label) })
+  })
+
+  test('a model without a signature answers its outputs by name, by nested lists and by rows', async () => {
+    const expected = { label: SAID.grades.labels, probabilities: SAID.grades.probabilities }
+    const lists = ROWS.map((row) => Object.values(row))
+    const asked = [{ inputs: lists }, { instances: lists }, { inputs: { X: lists } }, { instances: lists.map((X) => ({ X })) }]
+    const columns = COLUMNS.map((_, i) => `X_${i}`)
+    for (const body of [...asked, { dataframe_split: { data: lists } }, { dataframe_split: { columns, data: lists } }]) assertClose(await invoke('bare', body), expected)
+    assertClose((await post('/v1/models/bare:predict', { instances: lists })).predictions, expected)
+  })
+
+  test('outputs without a row for each row are answered whole and by name, to each request its own', async () => {
+    const first = ROWS.map(({ sepal_length = 0, sepal_width = 0 }) => ({ sepal_length, sepal_width }))
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => invoke('means', { dataframe_records: first.slice(i % 3) })))
+    for (const [i, answer] of answers.entries()) {
+      const rows = first.slice(i % 3).map((row) => Object.values(row))
+      const mean = [0, 1].map((column) => rows.reduce((sum, row) => sum + (row[column] ?? 0), 0) / rows.length)
+      assertClose(answer, { twice: rows.map((row) => row.map((value) => 2 * value)), mean })
+    }
+    // More than one batch would hold.
+    const long = Array.from({ length: 1000 }, (_, i) => ({ sepal_length: i, sepal_width: 1 }))
+    assertClose((await invoke('means', { dataframe_records: long })).mean, [499.5, 1])
   })
 
   test('the outputs are in the journal, a line for each row, without a score', async () => {

@@ -78,7 +78,6 @@ export class LoadedModel {
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)
-      if (typeof rows !== 'string') await rows.check(artifact.example)
       await giveWay()
       const records = (await recorded?.()) ?? []
       await giveWay()
@@ -151,11 +150,20 @@ function refuseFixedBatch(tensors: TensorInterface | null, maxBatchSize: number)
 
 /** Why not, for a model of other tensors than rows have; one with maps among its outputs is refused as a whole, since most of what it answers would be lost. */
 async function bindRows(name: string, version: string, session: ModelSession, artifact: ModelArtifact): Promise<RowModel | string> {
+  let rows: RowModel
   try {
-    return await RowModel.bind(name, version, session, artifact)
+    rows = await RowModel.bind(name, version, session, artifact)
   } catch (error) {
     const onlyTensors = session.outputMetadata.every((meta) => meta.isTensor)
     if (artifact.features !== null || artifact.signature !== null || !onlyTensors || !(error instanceof MillraceError && error.code === 'MODEL_INVALID')) throw error
     return error.message
+  }
+  try {
+    await rows.check(artifact.example)
+    return rows
+  } catch (error) {
+    // Nobody said that such a model takes rows; that its inputs have two dimensions says little.
+    if (rows.signed || rows.kind !== 'other') throw error
+    return errorMessage(error)
   }
 }

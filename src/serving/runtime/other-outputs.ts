@@ -26,55 +26,50 @@ export type OutputClasses = ReadonlyMap<string, readonly string[]>
 
 export class TensorPart implements OutputPart {
   readonly tensors: TensorMap
-  readonly rows: number
+  readonly #whole: ReadonlySet<string>
 
-  constructor(tensors: TensorMap, rows: number) {
+  /** `whole` names the outputs that have no row for each row asked. */
+  constructor(tensors: TensorMap, whole: ReadonlySet<string>) {
     this.tensors = tensors
-    this.rows = rows
+    this.#whole = whole
   }
 
   row(at: number): TensorMap {
     const own = new Map<string, TensorValue>()
     for (const [name, value] of this.tensors) {
-      if (value.shape[0] === this.rows) own.set(name, slice(value, at, at + 1))
+      if (!this.#whole.has(name)) own.set(name, slice(value, at, at + 1))
       else if (at === 0) own.set(name, value)
     }
     return own
   }
 }
 
-/** Whether each output has a row for each row asked. */
-export function isByRow(tensors: TensorMap, rows: number): boolean {
-  for (const { shape } of tensors.values()) if (shape[0] !== rows) return false
-  return true
-}
-
 /** Gives each job the outputs of its own rows, and no scores. PREDICTION_FAILED where they cannot be told apart. */
-export function share(outputs: TensorMap, slices: readonly Slice<Job>[], rows: number): void {
+export function share(outputs: TensorMap, slices: readonly Slice<Job>[], rows: number, whole: ReadonlySet<string>): void {
   for (const { job, from, to } of slices) job.scores.fill(Number.NaN, from, to)
-  const [only] = slices
-  if (only && slices.length === 1 && only.from === 0 && only.to === only.job.rows) {
-    only.job.parts?.push(new TensorPart(outputs, rows))
-    return
-  }
+  const alone = slices.length === 1 && slices[0]?.job.rows === rows
   for (const [name, { shape }] of outputs) {
-    if (shape[0] !== rows) throw new MillraceError('PREDICTION_FAILED', `output ${name} has shape [${shape.join(', ')}] for ${rows} rows`)
+    if (shape[0] !== rows && !(alone && whole.has(name))) throw new MillraceError('PREDICTION_FAILED', `output ${name} has shape [${shape.join(', ')}] for ${rows} rows`)
+  }
+  if (alone) {
+    slices[0]?.job.parts?.push(new TensorPart(outputs, whole))
+    return
   }
   let at = 0
   for (const { job, from, to } of slices) {
     const start = at
     at += to - from
-    job.parts?.push(new TensorPart(new Map([...outputs].map(([name, value]) => [name, slice(value, start, at)])), to - from))
+    job.parts?.push(new TensorPart(new Map([...outputs].map(([name, value]) => [name, slice(value, start, at)])), whole))
   }
 }
 
-/** All of a request. `signed`: it was asked by the columns of a signature, and then MLflow answers a record for each row; else the outputs as they are. */
-export function assemble({ parts, rows }: Pick<Job, 'parts' | 'rows'>, answers: readonly TensorSpec[], { signed, classes }: { readonly signed: boolean; readonly classes: OutputClasses }): OtherOutputs {
+/** All of a request. `asRecords`: it was asked by the columns of a signature, and then MLflow answers a record for each row; else the outputs as they are. */
+export function assemble({ parts, rows }: Pick<Job, 'parts' | 'rows'>, answers: readonly TensorSpec[], { asRecords, classes }: { readonly asRecords: boolean; readonly classes: OutputClasses }): OtherOutputs {
   const own = (parts ?? []).filter((part) => part instanceof TensorPart)
   const tensors: TensorMap = new Map(answers.map((spec) => [spec.name, own.length === 0 ? nothing(spec) : concatenate(own.map((part) => valueOf(part.tensors, spec.name)))]))
   return {
     tensors: () => tensors,
-    predictions: () => (signed && isByRow(tensors, rows) ? recordsJson(tensors, rows, classes) : byNameJson(tensors)),
+    predictions: () => (asRecords ? recordsJson(tensors, rows, classes) : byNameJson(tensors)),
   }
 }
 

@@ -6,7 +6,7 @@ import type { ModelArtifact } from './artifact.ts'
 import type { BatchJob, Slice } from './batcher.ts'
 import { type ModelInputs, bindInputs } from './inputs.ts'
 import { onnxRuntime } from './onnx.ts'
-import { type OtherOutputs, type OutputClasses, type OutputPart, TensorPart, assemble, isByRow, share } from './other-outputs.ts'
+import { type OtherOutputs, type OutputClasses, type OutputPart, TensorPart, assemble, share } from './other-outputs.ts'
 import { type Labels, type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
 import type { ModelSession } from './session/port.ts'
 import { tensorsOf } from './tensor/session.ts'
@@ -71,7 +71,8 @@ export class RowModel implements RowPredictor {
   readonly #session: ModelSession
   readonly #fillers: readonly TensorFiller[]
   readonly #classes: OutputClasses
-  #together = true
+  /** Outputs that have no row for each row asked; until that was tried, all that are not read as scores. */
+  #whole: ReadonlySet<string>
   #numeric = new Float64Array(0)
 
   private constructor(name: string, version: string, session: ModelSession, { inputs, fillers, outputs, signed, classes }: Bound) {
@@ -82,6 +83,7 @@ export class RowModel implements RowPredictor {
     this.outputs = outputs
     this.signed = signed
     this.#classes = classes
+    this.#whole = new Set(outputs.kind === 'other' ? outputs.fetch : [])
     this.tensors = fillers.map(({ input }) => input)
     this.batch = Math.min(session.maxRows, ...this.tensors.map((tensor) => tensor.batch))
     this.#session = session
@@ -119,7 +121,7 @@ export class RowModel implements RowPredictor {
   }
 
   get together(): boolean {
-    return this.#together
+    return this.#whole.size === 0
   }
 
   makeLabels(rows: number): Labels {
@@ -127,7 +129,7 @@ export class RowModel implements RowPredictor {
   }
 
   otherOutputs(job: Job): OtherOutputs | null {
-    return job.parts && assemble(job, this.outputs.answers, { signed: this.signed, classes: this.#classes })
+    return job.parts && assemble(job, this.outputs.answers, { asRecords: this.signed && this.together, classes: this.#classes })
   }
 
   /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. */
@@ -139,7 +141,7 @@ export class RowModel implements RowPredictor {
     for (const filler of this.#fillers) feeds[filler.input.name] = filler.tensor(values, strings, rows)
     const { outputs } = this
     const results = await this.#session.run(feeds, outputs.fetch)
-    if (outputs.kind === 'other') return share(tensorsOf(results, outputs.fetch), slices, rows)
+    if (outputs.kind === 'other') return share(tensorsOf(results, outputs.fetch), slices, rows, this.#whole)
     const only = slices.length === 1 ? slices[0] : undefined
     if (only) {
       outputs.read(results, rows, only.job.scores, only.job.labels, only.from)
@@ -178,14 +180,13 @@ export class RowModel implements RowPredictor {
   /** Warms the session and checks that it answers a row with a finite number, a classifier with a probability. */
   async check(example: Readonly<Record<string, unknown>> | null): Promise<void> {
     const { columns } = this.inputs
-    const row: Row =
-      example !== null && this.validate(example).length === 0 ? example : neutralRow(columns)
+    const row: Row = example !== null && this.validate(example).length === 0 ? example : neutralRow(columns)
     for (let i = 0; i < WARM_RUNS; i++) {
       const { scores } = await this.#tryRow(row, 1)
       const [score = Number.NaN] = scores
       if (this.kind === 'classifier' && (score < 0 || score > 1)) throw new MillraceError('MODEL_INVALID', `the probability of the input example is ${score}, expected 0 … 1`)
     }
-    if (this.kind === 'other') this.#together = await this.#answersByRow(row)
+    if (this.kind === 'other') this.#whole = await this.#wholeOutputs(row)
   }
 
   async #tryRow(row: Row, rows: number): Promise<Job> {
@@ -208,12 +209,13 @@ export class RowModel implements RowPredictor {
   }
 
   /** Shapes may say too little: one row, and two, are asked. */
-  async #answersByRow(row: Row): Promise<boolean> {
+  async #wholeOutputs(row: Row): Promise<ReadonlySet<string>> {
+    const whole = new Set<string>()
     for (let rows = 1; rows <= Math.min(this.batch, 2); rows++) {
       const { parts } = await this.#tryRow(row, rows)
-      if (!parts?.every((part) => part instanceof TensorPart && isByRow(part.tensors, rows))) return false
+      for (const part of parts ?? []) if (part instanceof TensorPart) for (const [name, { shape }] of part.tensors) if (shape[0] !== rows) whole.add(name)
     }
-    return true
+    return whole
   }
 }
 
