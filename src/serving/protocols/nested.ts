@@ -11,7 +11,8 @@ type Form = 'inputs' | 'instances'
 
 /**
  * TensorFlow Serving's two forms as a model's own tensors: `inputs`, a nested list for the only input or one by the name of each; `instances`, the same, or a list of
- * objects, each of which has one element of the first axis by name. Answered by the names of the outputs, as MLflow's ONNX flavour does. undefined where the model is asked by
+ * objects, each of which has one element of the first axis by name. Names that the model does not know are ignored, and the answer has the names of the
+ * outputs, both as with MLflow's ONNX flavour. undefined where the model is asked by
  * rows: since it takes no tensors, it has a signature of columns or gives a score a row, or since columns are named.
  */
 export function readNested({ tensors, rows }: ModelShape, form: Form, value: unknown): ParsedTensors<string> | undefined {
@@ -35,7 +36,6 @@ function fromInputs({ inputs }: TensorInterface, form: Form, value: unknown): Te
     if (only && inputs.length === 1) return new Map([[only.name, tensorOf(only, value)]])
     throw badRequest(`${form} is ${describeType(value)}, expected an object with a nested list for each input: ${names}`)
   }
-  refuseUnknown(inputs, value, form)
   return new Map(inputs.map((spec) => {
     const given = value[spec.name]
     if (given === undefined) throw badRequest(`${form} has no ${spec.name}; the model takes ${names}`)
@@ -48,18 +48,12 @@ function fromInstances({ inputs }: TensorInterface, instances: readonly unknown[
   for (const [i, instance] of instances.entries()) {
     const where = `instances[${i}]`
     if (!isObject(instance)) throw badRequest(`${where} is ${describeType(instance)}, expected an object as its neighbours are`)
-    refuseUnknown(inputs, instance, where)
     for (const [name, list] of elements) {
       if (instance[name] === undefined) throw badRequest(`${where} has no ${name}; the model takes ${[...elements.keys()].join(', ')}`)
       list.push(instance[name])
     }
   }
   return new Map(inputs.map((spec) => [spec.name, tensorOf(spec, elements.get(spec.name))]))
-}
-
-function refuseUnknown(inputs: readonly TensorSpec[], given: Readonly<Record<string, unknown>>, where: string): void {
-  const unknown = Object.keys(given).find((name) => !inputs.some((input) => input.name === name))
-  if (unknown !== undefined) throw badRequest(`${where}.${unknown} is no input; the model takes ${inputs.map(({ name }) => name).join(', ')}`)
 }
 
 function tensorOf(spec: TensorSpec, value: unknown): TensorValue {
