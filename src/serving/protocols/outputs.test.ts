@@ -14,10 +14,10 @@ interface Classes {
 }
 
 /** What scikit-learn itself says of the rows. */
-const SAID: { readonly rows: readonly Readonly<Record<string, number>>[]; readonly targets: readonly (readonly number[])[]; readonly iris: Classes; readonly grades: Classes; readonly signs: Classes } = JSON.parse(
+const SAID: { readonly rows: readonly Readonly<Record<string, number>>[]; readonly targets: readonly (readonly number[])[]; readonly outliers: Pick<Classes, 'labels'> & { readonly scores: readonly number[] }; readonly iris: Classes; readonly grades: Classes; readonly signs: Classes } = JSON.parse(
   readFileSync(join(FIXTURES, 'outputs.json'), 'utf8'),
 )
-const MODELS = ['iris', 'grades', 'signs', 'targets', 'means', 'sklearn'] as const
+const MODELS = ['iris', 'grades', 'signs', 'targets', 'means', 'outliers', 'wide', 'sklearn'] as const
 const { rows: ROWS } = SAID
 const COLUMNS = Object.keys(ROWS[0] ?? {})
 
@@ -62,10 +62,14 @@ describe('models whose outputs are their own, asked by rows', () => {
 
   const irisAnswer = SAID.iris.labels.map((label, i) => ({ output_label: label, output_probability: Object.fromEntries(SAID.iris.classes.map((name, j) => [name, SAID.iris.probabilities[i]?.[j]])) }))
   const gradesAnswer = SAID.grades.labels.map((label, i) => ({ label, probabilities: SAID.grades.probabilities[i] }))
+  const wideAnswer = SAID.iris.labels.map((label, i) => ({ label, probabilities: SAID.iris.probabilities[i] }))
+  const outliersAnswer = SAID.outliers.labels.map((label, i) => ({ label, scores: SAID.outliers.scores[i] }))
   const targetsAnswer = SAID.targets.map((variable) => ({ variable }))
   const OWN: readonly [string, readonly string[], readonly object[]][] = [
     ['iris', COLUMNS, irisAnswer],
     ['grades', COLUMNS, gradesAnswer],
+    ['wide', COLUMNS, wideAnswer],
+    ['outliers', COLUMNS, outliersAnswer],
     ['targets', COLUMNS.slice(0, 2), targetsAnswer],
   ]
   for (const [model, names, expected] of OWN) {
@@ -134,6 +138,8 @@ describe('models whose outputs are their own, asked by rows', () => {
       const mean = [0, 1].map((column) => rows.reduce((sum, row) => sum + (row[column] ?? 0), 0) / rows.length)
       assertClose(answer, { twice: rows.map((row) => row.map((value) => 2 * value)), mean })
     }
+    const byTensor = await Promise.all(Array.from({ length: 100 }, (_, i) => post('/v2/models/means/infer', { inputs: [{ name: 'X', datatype: 'FP32', shape: [2, 2], data: [i, 1, i, 3] }], outputs: [{ name: 'mean' }] })))
+    assert.deepEqual(byTensor.map(({ outputs }) => outputs[0].data), Array.from({ length: 100 }, (_, i) => [i, 2]))
     // More than one batch would hold.
     const long = Array.from({ length: 1000 }, (_, i) => ({ sepal_length: i, sepal_width: 1 }))
     assertClose((await invoke('means', { dataframe_records: long })).mean, [499.5, 1])

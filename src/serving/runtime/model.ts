@@ -53,7 +53,7 @@ export class LoadedModel {
     this.rows = typeof rows === 'string' ? null : rows
     this.refusedRows = typeof rows === 'string' ? rows : ''
     this.tensors = tensors
-    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, Math.min(maxBatchSize, 'maxRows' in held ? held.maxRows : held.batch))
+    this.batch = maxBatchSize === undefined ? (this.rows?.together ? this.rows.batch : 1) : Math.max(1, Math.min(maxBatchSize, 'maxRows' in held ? held.maxRows : held.batch))
     this.#held = held
   }
 

@@ -32,6 +32,9 @@ export type OutputPlan = ScorePlan | OtherPlan
 /** What a model that gives a number for each row answers. */
 export const NUMBER_ANSWERS: readonly TensorSpec[] = [{ name: 'prediction', datatype: 'FP64', shape: [-1] }]
 
+/** What scikit-learn's converter calls the decision function of a detector of outliers, which is no probability. */
+const DECISION = 'scores'
+
 type TensorMeta = Extract<InferenceSession.ValueMetadata, { readonly isTensor: true }>
 
 /**
@@ -46,7 +49,7 @@ export function planOutputs(metadata: readonly InferenceSession.ValueMetadata[],
   const label = tensors.find((meta) => meta !== output && /label/i.test(meta.name))
   const width = output && (output.shape.length < 2 ? 1 : output.shape.length === 2 ? output.shape[1] : undefined)
   if (output && width === 2 && (label || /prob/i.test(output.name))) return classifier(output.name, 2, ownLabels ? label : undefined)
-  if (output && width === 1 && label) return classifier(output.name, 1, ownLabels ? label : undefined)
+  if (output && width === 1 && label && output.name !== DECISION) return classifier(output.name, 1, ownLabels ? label : undefined)
   if (output && width === 1 && tensors.length === 1) return regressor(output.name)
   return other(metadata)
 }

@@ -282,7 +282,7 @@ export class DataPlane {
     const { byRows } = model
     const runner: BatchRunner<PlaneJob> = {
       get maxRows() {
-        return byRows.together ? Math.min(maxBatchRows, byRows.batch) : Number.MAX_SAFE_INTEGER
+        return byRows.together ? Math.min(maxBatchRows, byRows.batch) : byRows.batchAlone
       },
       run: (slices, rows) => {
         metrics.batch.observe(rows)

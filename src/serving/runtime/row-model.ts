@@ -34,8 +34,10 @@ export interface RowPredictor {
   readonly validate: RowValidator
   /** Rows of one run at most. */
   readonly batch: number
-  /** False where what comes out cannot be told apart by rows: then each request is run by itself, and whole. */
+  /** False where what comes out cannot be told apart by rows, or may not be: then each request is run by itself, and whole. */
   readonly together: boolean
+  /** Rows of such a run at most: all, but for a model whose first axis is fixed. */
+  readonly batchAlone: number
   makeLabels(rows: number): Labels
   /** Predicts all slices as one batch, into their jobs. Never two at a time. */
   run(slices: readonly Slice<Job>[], rows: number): Promise<void>
@@ -68,6 +70,7 @@ export class RowModel implements RowPredictor {
   readonly tensors: readonly InputTensor[]
   /** Rows of one run at most. */
   readonly batch: number
+  readonly batchAlone: number
   readonly #session: ModelSession
   readonly #fillers: readonly TensorFiller[]
   readonly #classes: OutputClasses
@@ -85,7 +88,8 @@ export class RowModel implements RowPredictor {
     this.#classes = classes
     this.#whole = new Set(outputs.kind === 'other' ? outputs.fetch : [])
     this.tensors = fillers.map(({ input }) => input)
-    this.batch = Math.min(session.maxRows, ...this.tensors.map((tensor) => tensor.batch))
+    this.batchAlone = Math.min(Number.MAX_SAFE_INTEGER, ...this.tensors.map((tensor) => tensor.batch))
+    this.batch = Math.min(session.maxRows, this.batchAlone)
     this.#session = session
     this.#fillers = fillers
   }
@@ -93,7 +97,8 @@ export class RowModel implements RowPredictor {
   /** MODEL_INVALID says why the model cannot be asked by rows. */
   static async bind(name: string, version: string, session: ModelSession, artifact: ModelArtifact): Promise<RowModel> {
     const { Tensor } = await onnxRuntime()
-    const tensors = session.inputMetadata.map(describeInput)
+    const columns = session.inputMetadata.length === 1 ? artifact.signature?.inputs.length : undefined
+    const tensors = session.inputMetadata.map((meta) => describeInput(meta, columns))
     const inputs = bindInputs(artifact, tensors)
     const { numeric, categorical } = inputs.builder
     const fillers = tensors.map((tensor, i) =>
@@ -121,7 +126,8 @@ export class RowModel implements RowPredictor {
   }
 
   get together(): boolean {
-    return this.#whole.size === 0
+    // That the first axis of other outputs is one of rows only a signature of columns says.
+    return this.#whole.size === 0 && (this.signed || this.kind !== 'other')
   }
 
   makeLabels(rows: number): Labels {
@@ -129,7 +135,7 @@ export class RowModel implements RowPredictor {
   }
 
   otherOutputs(job: Job): OtherOutputs | null {
-    return job.parts && assemble(job, this.outputs.answers, { asRecords: this.signed && this.together, classes: this.#classes })
+    return job.parts && assemble(job, this.outputs.answers, { asRecords: this.together, classes: this.#classes })
   }
 
   /** Predicts all slices as one batch. Never two at a time: the tensors' memory is used again. */

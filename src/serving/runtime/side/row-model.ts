@@ -32,6 +32,7 @@ export class PythonModel implements RowPredictor {
   /** What its answers may be only they themselves say. */
   readonly mayAnswerOther = true
   readonly batch = Number.POSITIVE_INFINITY
+  readonly batchAlone = Number.MAX_SAFE_INTEGER
   readonly inputs: ModelInputs
   readonly validate: RowValidator
   readonly columns: readonly ColumnSpec[]
