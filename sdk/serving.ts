@@ -15,10 +15,10 @@ export interface PredictOptions extends RequestOptions {
 export interface Predictions {
   readonly requestId: string
   readonly version: string
-  /** Of the positive class, in the order of the rows; of a regression the prediction itself. */
+  /** Of the positive class, in the order of the rows; of a regression the prediction itself. Empty for a model that answers otherwise. */
   readonly probabilities: readonly number[]
-  /** Empty for a regression. */
-  readonly labels: readonly number[]
+  /** As the model has them; empty for a regression, and for a model that is no binary classifier. */
+  readonly labels: readonly (number | string)[]
 }
 
 export interface JournalPage {
@@ -30,7 +30,7 @@ export interface JournalPage {
 
 interface InferAnswer {
   readonly model_version: string
-  readonly outputs: readonly { readonly name: string; readonly data: readonly number[] }[]
+  readonly outputs: readonly { readonly name: string; readonly data: readonly unknown[] }[]
 }
 
 type Row = Readonly<Record<string, Scalar>>
@@ -51,8 +51,7 @@ export function servingClient(transport: Transport) {
       return {
         requestId: response.headers.get('x-request-id') ?? '',
         version: answer.model_version,
-        probabilities: output('probability') ?? output('prediction') ?? [],
-        labels: output('label') ?? [],
+        ...scored(output('probability') ?? output('prediction') ?? [], output('label') ?? []),
       }
     },
     /** MLflow's `POST /invocations`, with records. `model` may be left out where one alone is deployed. */
@@ -63,12 +62,15 @@ export function servingClient(transport: Transport) {
         headers: { ...(model === undefined ? {} : { 'x-millrace-model': model }), ...headersOf(options) },
         body: { dataframe_records: rows },
       })
-      const { predictions } = (await response.json()) as { readonly predictions: readonly (number | { readonly label: number; readonly probability: number })[] }
+      const { predictions } = (await response.json()) as { readonly predictions: unknown }
+      const answered: readonly unknown[] = Array.isArray(predictions) ? predictions : []
       return {
         requestId: response.headers.get('x-request-id') ?? '',
         version: response.headers.get('x-millrace-model-version') ?? '',
-        probabilities: predictions.map((one) => (typeof one === 'number' ? one : one.probability)),
-        labels: predictions.flatMap((one) => (typeof one === 'number' ? [] : [one.label])),
+        ...scored(
+          answered.map((one) => (isClassified(one) ? one.probability : one)),
+          answered.flatMap((one) => (isClassified(one) ? [one.label] : [])),
+        ),
       }
     },
     deployments: (): Promise<readonly DeploymentState[]> => transport.json('GET', '/deployments'),
@@ -93,6 +95,17 @@ export function servingClient(transport: Transport) {
       }
     },
   }
+}
+
+/** Nothing where the model answers otherwise: then its outputs may have any name, and any type. */
+function scored(scores: readonly unknown[], labels: readonly unknown[]): Pick<Predictions, 'probabilities' | 'labels'> {
+  const probabilities = scores.filter((one) => typeof one === 'number')
+  if (probabilities.length < scores.length) return { probabilities: [], labels: [] }
+  return { probabilities, labels: probabilities.length === 0 ? [] : labels.filter((one) => typeof one === 'number' || typeof one === 'string') }
+}
+
+function isClassified(one: unknown): one is { readonly label: unknown; readonly probability: unknown } {
+  return typeof one === 'object' && one !== null && 'label' in one && 'probability' in one
 }
 
 function headersOf({ requestId, time, probe, headers }: PredictOptions): Readonly<Record<string, string>> {

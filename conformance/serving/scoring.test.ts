@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -14,11 +14,9 @@ test('what MLflow’s scoring server answers', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-scoring-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const script = join(import.meta.dirname, 'scoring.py')
-  execFileSync(peersPython(), [script], { env: { ...process.env, PYTHONPATH: join(import.meta.dirname, '..', 'lib'), MLFLOW_DISABLE_TELEMETRY: 'true', GIT_PYTHON_REFRESH: 'quiet', SAVE: join(folder, 'saved') } })
-  mkdirSync(join(folder, 'models', 'price'), { recursive: true })
-  cpSync(join(folder, 'saved'), join(folder, 'models', 'price', '1'), { recursive: true })
+  execFileSync(peersPython(), [script], { env: { ...process.env, PYTHONPATH: join(import.meta.dirname, '..', 'lib'), MLFLOW_DISABLE_TELEMETRY: 'true', GIT_PYTHON_REFRESH: 'quiet', SAVE: join(folder, 'models') } })
   const config = parseConfig(projectConfigSchema, 'project: test\nmodel_repository: models\n', 'millrace.yaml', {})
   const serving = await startForTest(servingService, config, { projectFolder: folder })
   t.after(() => serving.stop())
-  await runChecks(t, script, { MLFLOW_DISABLE_TELEMETRY: 'true', GIT_PYTHON_REFRESH: 'quiet', SERVING_URL: serving.url, SAVED: join(folder, 'saved') })
+  await runChecks(t, script, { MLFLOW_DISABLE_TELEMETRY: 'true', GIT_PYTHON_REFRESH: 'quiet', SERVING_URL: serving.url, SAVED: join(folder, 'models') })
 })

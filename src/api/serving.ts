@@ -29,8 +29,9 @@ export interface JournalRecord {
   readonly features?: Readonly<Record<string, Scalar>>
   /** Features that were not to be had in time and were filled as in training. */
   readonly missing?: readonly string[]
-  /** Probability of the positive class, or a regression's number. Absent where a request's tensors were the model's own: then `tensors` has what came out. */
+  /** Probability of the positive class, or a regression's number. Absent where a request's tensors were the model's own, and where a row was answered otherwise: then `tensors` has what came out. */
   readonly score?: number
+  /** On the line of a row its outputs alone. */
   readonly tensors?: { readonly inputs?: Readonly<Record<string, JournalTensor>>; readonly outputs: Readonly<Record<string, JournalTensor>> }
   /** Who called: what X-Millrace-Actor said. */
   readonly caller?: string

@@ -21,15 +21,15 @@ export const invocationsBody = Type.Object(
     dataframe_split: Type.Optional(
       Type.Object({ columns: Type.Optional(Type.Array(Type.String())), index: Type.Optional(Type.Array(Type.Unknown())), data: Type.Array(Type.Array(scalar)) }),
     ),
-    instances: Type.Optional(Type.Array(Type.Unknown())),
+    instances: Type.Optional(Type.Unknown()),
     inputs: Type.Optional(Type.Unknown()),
     params: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   },
   { description: 'Exactly one of dataframe_records, dataframe_split, instances, inputs' },
 )
-export const predictBody = Type.Object({ instances: Type.Array(Type.Unknown(), { description: 'Objects, or lists in the order of the signature' }) })
+export const predictBody = Type.Object({ instances: Type.Array(Type.Unknown(), { description: 'Objects, or lists in the order of the signature; nested lists for a model of tensors' }) })
 export const invocationsAnswer = Type.Object({
-  predictions: Type.Array(Type.Union([Type.Object({ label: Type.Number(), probability: Type.Number() }), Type.Number()])),
+  predictions: Type.Unknown({ description: 'For each row `{label, probability}` of a binary classifier, the number of a regression, a record of the outputs of any other model; of a model of tensors each output by name' }),
 })
 
 const tensor = Type.Object({

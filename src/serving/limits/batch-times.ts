@@ -35,7 +35,8 @@ export class BatchTimes {
     const slope = variance > 1e-6 * meanX * meanX ? (this.#xy / this.#n - meanX * meanY) / variance : 0
     // Neither a batch nor a row costs less than nothing: the line then goes through the mean.
     this.#perRow = Math.min(Math.max(0, slope), meanY / meanX)
-    this.#base = meanY - this.#perRow * meanX
+    // Rounding may go a little below nothing.
+    this.#base = Math.max(0, meanY - this.#perRow * meanX)
   }
 
   /** Milliseconds that so many rows take in so many batches; 0 before enough were seen. */

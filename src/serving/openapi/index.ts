@@ -59,10 +59,10 @@ async function describe(all: readonly ServedModel[]): Promise<ApiAddition> {
       ...('without' in infer ? { remark: infer.without } : {}),
     })
     if (!model.rows) continue
-    const { columns, kind } = model.rows
+    const { columns } = model.rows
     const row = add('row', rowSchema(columns))
     const values = add('values', valuesSchema(columns))
-    const answer = add('predictions', predictionsSchema(kind))
+    const answer = add('predictions', predictionsSchema(model.rows))
     const sample = sampleRow(model.rows, served.example)
     paths[`/v1/models/${address}:predict`] = operation(served, "KServe's V1 protocol", {
       content: { 'application/json': { schema: predictSchema(row, values), examples: { instances: { value: predictExample(columns, sample) } } } },

@@ -1,5 +1,5 @@
 import type { ColumnSpec } from '../../domain/signature.ts'
-import type { ModelKind } from '../runtime/outputs.ts'
+import type { RowShape } from '../protocols/protocol.ts'
 import { type JsonSchema, arrayOf, listOf, object } from './json-schema.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -48,8 +48,11 @@ function instancesSchema(row: JsonSchema, values: JsonSchema): JsonSchema {
   return arrayOf({ anyOf: [row, values] })
 }
 
-export function predictionsSchema(kind: ModelKind): JsonSchema {
-  const prediction = kind === 'classifier' ? object({ label: { type: 'integer' }, probability: { type: 'number', minimum: 0, maximum: 1 } }, ['label', 'probability']) : { type: 'number' }
+/** A model of other outputs than scores answers them by their names, in records where each has a row for each row asked. */
+export function predictionsSchema({ kind, answers }: Pick<RowShape, 'kind' | 'answers'>): JsonSchema {
+  if (kind === 'other') return object({ predictions: { type: ['array', 'object'], description: `By name: ${answers.map(({ name }) => name).join(', ')}` } }, ['predictions'])
+  const label = { type: answers[0]?.datatype === 'BYTES' ? 'string' : 'integer' }
+  const prediction = kind === 'classifier' ? object({ label, probability: { type: 'number', minimum: 0, maximum: 1 } }, ['label', 'probability']) : { type: 'number' }
   return object({ predictions: arrayOf(prediction) }, ['predictions'])
 }
 

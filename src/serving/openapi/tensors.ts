@@ -13,7 +13,7 @@ const LARGEST = BigInt(Number.MAX_SAFE_INTEGER)
 /** The largest numbers that a half and a single float hold. */
 const FLOATS: Readonly<Record<string, number>> = { FP16: 65504, FP32: 3.4028234663852886e38 }
 
-/** An element in JSON; whole numbers beyond 2^53 go in raw form only. */
+/** An element in JSON; of whole numbers those within 2^53, since most clients round others. */
 function elementSchema(datatype: string): JsonSchema {
   const type = fixedType(datatype)
   if (!type) return { type: 'string' }

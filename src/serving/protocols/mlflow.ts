@@ -1,6 +1,7 @@
 import type { ColumnSpec } from '../../domain/signature.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
+import { readNested } from './nested.ts'
 import type { Protocol } from './protocol.ts'
 import { parseJson } from './json.ts'
 import { CONTENT_TYPES, readTable, tableFormat } from './mlflow-tables.ts'
@@ -8,15 +9,15 @@ import { badRequest, describeType, isObject, refuseProto, rowsFromColumns } from
 
 const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const
 
-/** MLflow's scoring protocol (mlflow/pyfunc/scoring_server): JSON, CSV, Parquet. A classifier answers `{label, probability}` for each row. */
+/** MLflow's scoring protocol (mlflow/pyfunc/scoring_server): JSON, CSV, Parquet. A classifier answers `{label, probability}` for each row, a model with other outputs these by name. */
 export const mlflowProtocol: Protocol = {
   name: 'invocations',
   accept: (contentType) => {
     if (tableFormat(contentType) === undefined) throw new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-type is ${contentType}, expected one of ${CONTENT_TYPES.join(', ')}, in UTF-8`)
   },
-  parse: ({ bytes, headers }, { byRows: { columns } }) => {
+  parse: ({ bytes, headers }, model) => {
     const format = tableFormat(headers['content-type'])
-    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, columns).then((rows) => ({ rows, present: presentPredictions }))
+    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, model.byRows.columns).then((rows) => ({ rows, present: presentPredictions }))
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with one of ${FORMS.join(', ')}`)
     let form: (typeof FORMS)[number] | undefined
@@ -28,7 +29,8 @@ export const mlflowProtocol: Protocol = {
     if (form === undefined) throw badRequest(`the body has none of ${FORMS.join(', ')}; found ${Object.keys(body).join(', ') || 'nothing'}`)
     const { params } = body
     if (params !== undefined && params !== null && !isObject(params)) throw badRequest(`params is ${describeType(params)}, expected an object`)
-    return { rows: READERS[form](body[form], columns), present: presentPredictions }
+    const nested = form === 'inputs' || form === 'instances' ? readNested(model, form, body[form]) : undefined
+    return nested ?? { rows: READERS[form](body[form], model.byRows.columns), params: params ?? undefined, present: presentPredictions }
   },
   refuse: (error, requestId) => {
     // As MLflow: a content type that it does not know is answered in plain text.
@@ -38,13 +40,15 @@ export const mlflowProtocol: Protocol = {
   },
 }
 
-export function presentPredictions({ kind, labels, scores }: Prediction): string {
-  let text = '{"predictions":['
+export function presentPredictions({ kind, labels, scores, other }: Prediction): string {
+  if (other) return `{"predictions":${other.predictions()}}`
+  const shown = labels instanceof Float64Array ? labels : labels.map((label) => JSON.stringify(label))
+  let answer = '{"predictions":['
   for (let i = 0; i < scores.length; i++) {
-    if (i > 0) text += ','
-    text += kind === 'classifier' ? `{"label":${labels[i]},"probability":${scores[i]}}` : String(scores[i])
+    if (i > 0) answer += ','
+    answer += kind === 'classifier' ? `{"label":${shown[i]},"probability":${scores[i]}}` : String(scores[i])
   }
-  return `${text}]}`
+  return `${answer}]}`
 }
 
 const READERS: Readonly<Record<(typeof FORMS)[number], (value: unknown, columns: readonly ColumnSpec[]) => readonly Row[]>> = {

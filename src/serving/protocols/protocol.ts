@@ -4,6 +4,7 @@ import type { ColumnSpec } from '../../domain/signature.ts'
 import type { ModelKind } from '../runtime/outputs.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
 import type { TensorPrediction } from '../runtime/tensor/plane.ts'
+import type { TensorSpec } from '../runtime/tensor/spec.ts'
 import type { TensorInterface, TensorMap } from '../runtime/tensor/session.ts'
 
 /** What a protocol does: it translates. Which model, which version, how rows become predictions, is not its affair. */
@@ -31,7 +32,11 @@ export interface ModelShape {
 
 export interface RowShape {
   readonly columns: readonly ColumnSpec[]
+  /** Whether a signature has the columns, rather than the shapes of the ONNX inputs. */
+  readonly signed: boolean
   readonly kind: ModelKind
+  /** Outputs of the Open Inference Protocol where the request is by columns. */
+  readonly answers: readonly TensorSpec[]
 }
 
 interface Identified {
@@ -46,6 +51,8 @@ export type HttpAnswer = string | BinaryAnswer
 
 export interface ParsedRows<A = HttpAnswer> extends Identified {
   readonly rows: readonly Row[]
+  /** For the model, beside its rows. */
+  readonly params?: Row | undefined
   readonly present: (prediction: Prediction, requestId: string) => A
 }
 

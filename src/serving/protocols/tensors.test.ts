@@ -8,7 +8,7 @@ import { type TestService, startForTest } from '../../platform/service/testing.t
 import { servingService } from '../index.ts'
 import { FIXTURES, type Registry, ready, startRegistry, testConfig } from '../testing.ts'
 
-const MODELS = ['pixels', 'plain'] as const
+const MODELS = ['pixels', 'pair', 'plain'] as const
 
 describe('models asked by their own tensors', () => {
   let folder: string
@@ -84,11 +84,61 @@ describe('models asked by their own tensors', () => {
     })
   }
 
+  const ask = async (model: string, path: string, body: object) => {
+    const response = await fetch(`${url(model)}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    return { status: response.status, body: JSON.parse(await response.text()) }
+  }
+
   test('rows are refused with the reason', async () => {
-    const response = await fetch(`${url('pixels')}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"instances": [[1]]}' })
-    assert.equal(response.status, 400)
-    assert.match(await response.text(), /pixels takes tensors only.*shape/)
+    const { status, body } = await ask('pixels', '/invocations', { dataframe_records: [{ x: 1 }] })
+    assert.equal(status, 400)
+    assert.match(body.message, /pixels takes tensors only, as nested lists.*shape/)
   })
+
+  const image = (from: number) => [0, 1, 2].map((c) => [0, 1].map((y) => [0, 1].map((x) => from + c * 4 + y * 2 + x)))
+  const IMAGES = [image(0), image(12)]
+  const TOTALS = { total: [66, 210], shape: [2, 3, 2, 2] }
+  const PAIR = { a: [[1, 2, 3], [4, 5, 6]], b: [10, 4294967296] }
+  const SUMS = { sum: [[11, 12, 13], [4294967300, 4294967301, 4294967302].map(Math.fround)], same: [10, 4294967296] }
+  const NESTED: readonly [string, string, string, object, object][] = [
+    ['a nested list for the only input', 'pixels', '/invocations', { inputs: IMAGES }, TOTALS],
+    ['a nested list of instances', 'pixels', '/invocations', { instances: IMAGES }, TOTALS],
+    ['a nested list by the name of the input', 'pixels', '/invocations', { inputs: { x: IMAGES } }, TOTALS],
+    ['instances by name', 'pixels', '/invocations', { instances: IMAGES.map((x) => ({ x })) }, TOTALS],
+    ['V1’s instances', 'pixels', '/v1/models/pixels:predict', { instances: IMAGES }, TOTALS],
+    ['V1’s instances by name', 'pixels', '/v1/models/pixels:predict', { instances: IMAGES.map((x) => ({ x })) }, TOTALS],
+    ['several inputs', 'pair', '/invocations', { inputs: PAIR, params: {} }, SUMS],
+    ['a name that the model does not know', 'pair', '/invocations', { inputs: { ...PAIR, c: 1 } }, SUMS],
+    ['instances of several inputs', 'pair', '/invocations', { instances: [0, 1].map((i) => ({ a: PAIR.a[i], b: PAIR.b[i] })) }, SUMS],
+    ['a column in lists of one', 'pair', '/v1/models/pair:predict', { instances: [0, 1].map((i) => ({ a: PAIR.a[i], b: [PAIR.b[i]] })) }, SUMS],
+  ]
+  for (const [name, model, path, body, predictions] of NESTED) {
+    test(`${name}: nested lists are a model’s tensors, answered by the names of its outputs`, async () => {
+      assert.deepEqual(await ask(model, path, body), { status: 200, body: { predictions } })
+    })
+  }
+
+  const MISNESTED: readonly [string, string, object, RegExp][] = [
+    ['too flat', 'pixels', { inputs: [[1, 2, 3]] }, /input x has shape \[1, 3\], the model takes \[-1, 3, 2, 2\]/],
+    ['one image alone', 'pixels', { inputs: image(0) }, /input x has shape \[3, 2, 2\], the model takes \[-1, 3, 2, 2\]/],
+    ['a list that is shorter', 'pixels', { inputs: [[[[1, 2], [3]]]] }, /input x\[0\]\[0\]\[1\] has 1 values, expected 2 as its neighbours have; the model takes \[-1, 3, 2, 2\]/],
+    ['a value among lists', 'pair', { inputs: { ...PAIR, a: [[1], 2] } }, /input a\[1\] is 2, expected a list of 1 as its neighbours are; the model takes \[-1, -1\]/],
+    ['a list among values', 'pair', { inputs: { ...PAIR, b: [1, [2]] } }, /input b\[1\] is a list, expected a value as its neighbours are; the model takes \[-1\]/],
+    ['text', 'pixels', { inputs: [image(0).map((c) => c.map((y) => y.map(String)))] }, /input x: found "0", expected FP32/],
+    ['a fraction for a whole number', 'pair', { inputs: { ...PAIR, b: [1, 0.5] } }, /input b: found 0.5, expected UINT64/],
+    ['a list for several inputs', 'pair', { inputs: PAIR.a }, /inputs is a list, expected an object with a nested list for each input: a, b/],
+    ['a missing input', 'pair', { inputs: { a: PAIR.a } }, /inputs has no b; the model takes a, b/],
+    ['an instance without an input', 'pair', { instances: [{ a: [1], b: 1 }, { a: [1] }] }, /instances\[1\] has no b; the model takes a, b/],
+    ['an instance that is a list', 'pair', { instances: [{ a: [1], b: 1 }, [1]] }, /instances\[1\] is a list, expected an object as its neighbours are/],
+    ['lists nine deep', 'pixels', { inputs: [[[[[[[[[1]]]]]]]]] }, /input x is nested 9 deep, expected 8 at most/],
+  ]
+  for (const [name, model, body, message] of MISNESTED) {
+    test(`nested lists are refused for ${name}, and it is said where`, async () => {
+      const answer = await ask(model, '/invocations', body)
+      assert.match(answer.body.message, message)
+      assert.equal(answer.status, 400)
+    })
+  }
 
   test('what was asked and answered is in the journal, the shadow’s answer beside it', async () => {
     const start = Number((await fetch(`${url('pixels')}/journal`)).headers.get('x-millrace-journal-head'))

@@ -1,5 +1,6 @@
 import { presentPredictions, readInstances } from './mlflow.ts'
 import { acceptJson, parseJson } from './json.ts'
+import { readNested } from './nested.ts'
 import type { Protocol } from './protocol.ts'
 import { badRequest, describeType, isObject } from './shapes.ts'
 
@@ -7,10 +8,11 @@ import { badRequest, describeType, isObject } from './shapes.ts'
 export const v1Protocol: Protocol = {
   name: 'v1',
   accept: acceptJson,
-  parse: ({ bytes }, { byRows: { columns } }) => {
+  parse: ({ bytes }, model) => {
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with instances`)
-    return { rows: readInstances(body['instances'], columns), present: presentPredictions }
+    const { instances } = body
+    return readNested(model, 'instances', instances) ?? { rows: readInstances(instances, model.byRows.columns), present: presentPredictions }
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }

@@ -1,13 +1,14 @@
 import { LRUCache } from 'lru-cache'
 import type { Agreement } from '../../api/rollouts.ts'
 import { Counter, type Registry } from '../../platform/metrics/index.ts'
+import type { Labels } from './outputs.ts'
 import { elementsOf } from './tensor/datatypes.ts'
 import type { TensorMap } from './tensor/session.ts'
 
 /** What a prediction by rows says: see `Prediction`. */
 interface Scored {
   readonly scores: Float64Array
-  readonly labels: Float64Array
+  readonly labels: Labels
 }
 
 /** What was compared of one shadow since it was last said. */

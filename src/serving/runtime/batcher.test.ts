@@ -39,7 +39,7 @@ function submit(batcher: Batcher<Job>, values: readonly number[]): Promise<numbe
       numeric: Float64Array.from(values),
       categorical: [],
       scores,
-      labels: new Float64Array(values.length),
+      parts: null, labels: new Float64Array(values.length),
       settle: (error) => (error ? reject(error) : resolve([...scores])),
     })
   })

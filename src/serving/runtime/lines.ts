@@ -7,6 +7,7 @@ import type { ModelInputs } from './inputs.ts'
 /**
  * Writes the JSON of journal records, without the closing brace, as `LineBuffer.add` takes it. By hand: it runs once for every row that is served.
  * A request id consists of characters that JSON does not escape: the HTTP base lets no other in. `members` are those of the request, with a comma before each.
+ * A score that is no number is left out: `members` then has the outputs.
  */
 export interface LineWriter {
   champion(id: string, row: number, time: number, input: Row, numeric: Float64Array, categorical: readonly string[], missing: readonly string[], score: number, members: string): string
@@ -32,7 +33,7 @@ export function createLineWriter(
   const categoricalKeys = builder.categorical.map(keyOf)
   const maskedFeatures = [...builder.numeric, ...builder.categorical].filter((name) => keyOf(name) === null)
   const head = (id: string, row: number, time: number) => `{"id":"${id}","row":${row}${fixed}${time}`
-  const tail = (missing: readonly string[], score: number, members: string) => `${missing.length > 0 ? `,"missing":${JSON.stringify(missing)}` : ''},"score":${score}${members}`
+  const tail = (missing: readonly string[], score: number, members: string) => `${missing.length > 0 ? `,"missing":${JSON.stringify(missing)}` : ''}${score === score ? `,"score":${score}` : ''}${members}`
 
   const features = (row: number, numeric: Float64Array, categorical: readonly string[]): string => {
     let text = ''

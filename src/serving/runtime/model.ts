@@ -58,7 +58,7 @@ export class LoadedModel {
     this.refusedRows = typeof rows === 'string' ? rows : ''
     this.tensors = tensors
     this.example = JSON.stringify(example).length <= EXAMPLE_KEPT ? example : null
-    this.batch = maxBatchSize === undefined ? (this.rows?.batch ?? 1) : Math.max(1, Math.min(maxBatchSize, 'maxRows' in held ? held.maxRows : held.batch))
+    this.batch = maxBatchSize === undefined ? (this.rows?.together ? this.rows.batch : 1) : Math.max(1, Math.min(maxBatchSize, 'maxRows' in held ? held.maxRows : held.batch))
     this.#held = held
   }
 
@@ -83,7 +83,6 @@ export class LoadedModel {
     try {
       const tensors = artifact.features === null ? interfaceOf(session) : null
       const rows = await bindRows(name, version, session, artifact)
-      if (typeof rows !== 'string') await rows.check(artifact.example)
       await giveWay()
       const records = (await recorded?.()) ?? []
       await giveWay()
@@ -102,7 +101,7 @@ export class LoadedModel {
   /** The model by rows. INPUT_INVALID for one that takes tensors only. */
   get byRows(): RowPredictor {
     if (this.rows) return this.rows
-    throw new MillraceError('INPUT_INVALID', `${this.name} takes tensors only, over the Open Inference Protocol: ${this.refusedRows}`)
+    throw new MillraceError('INPUT_INVALID', `${this.name} takes tensors only, as nested lists (inputs, instances) or over the Open Inference Protocol: ${this.refusedRows}`)
   }
 
   /** One run over tensors that fit `tensors`. */
@@ -157,11 +156,20 @@ function refuseFixedBatch(tensors: TensorInterface | null, maxBatchSize: number)
 
 /** Why not, for a model of other tensors than rows have; one with maps among its outputs is refused as a whole, since most of what it answers would be lost. */
 async function bindRows(name: string, version: string, session: ModelSession, artifact: ModelArtifact): Promise<RowModel | string> {
+  let rows: RowModel
   try {
-    return await RowModel.bind(name, version, session, artifact)
+    rows = await RowModel.bind(name, version, session, artifact)
   } catch (error) {
     const onlyTensors = session.outputMetadata.every((meta) => meta.isTensor)
     if (artifact.features !== null || artifact.signature !== null || !onlyTensors || !(error instanceof MillraceError && error.code === 'MODEL_INVALID')) throw error
     return error.message
+  }
+  try {
+    await rows.check(artifact.example)
+    return rows
+  } catch (error) {
+    // Nobody said that such a model takes rows; that its inputs have two dimensions says little.
+    if (rows.signed || rows.kind !== 'other') throw error
+    return errorMessage(error)
   }
 }

@@ -14,10 +14,12 @@ import { type LineWriter, createLineWriter } from './lines.ts'
 import type { FeatureLookup } from './lookup.ts'
 import type { ServingMetrics, VersionMetrics } from './metrics.ts'
 import type { LoadedModel } from './model.ts'
-import type { ModelKind } from './outputs.ts'
-import type { Job } from './row-model.ts'
+import type { OtherOutputs, OutputPart } from './other-outputs.ts'
+import type { Labels, ModelKind } from './outputs.ts'
+import type { Job, RowPredictor } from './row-model.ts'
 import { inShadows } from './shadows.ts'
 import { type Traced, type TracedJob, tracedLookup, tracedRunner } from './spans.ts'
+import { rowOutputsMember } from './tensor/journal-line.ts'
 import { TensorPlane } from './tensor/plane.ts'
 
 export type Row = Readonly<Record<string, unknown>>
@@ -62,6 +64,8 @@ export interface PredictRequest {
   /** Project time, milliseconds. */
   readonly time: number
   readonly rows: readonly Row[]
+  /** Of MLflow's protocol: only a Python model hears of them. */
+  readonly params?: Row | undefined
   readonly probe: boolean
   readonly caller?: string | undefined
   /** JSON of the rollout's arm that it was assigned to, for the journal. */
@@ -78,7 +82,9 @@ export interface Prediction {
   readonly version: string
   readonly kind: ModelKind
   readonly scores: Float64Array
-  readonly labels: Float64Array
+  readonly labels: Labels
+  /** What was answered instead where that is no score for each row. */
+  readonly other: OtherOutputs | null
   readonly metrics: VersionMetrics
 }
 
@@ -119,6 +125,7 @@ export class DataPlane {
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   readonly entrance = new Entrance()
+  #alone = 0
   /** For requests whose tensors are the model's own. */
   readonly tensors: TensorPlane
 
@@ -182,7 +189,7 @@ export class DataPlane {
         const others = shadows.filter((shadow) => shadow.model !== model)
         if (others.length > 0) void inShadows({ served, shadows: others, request, metrics: this.#metrics, log: this.#log }, (shadow) => this.#shadow(served, shadow, request, { model, online, job }))
       }
-      return { model: model.name, version: model.version, kind: model.byRows.outputs.kind, scores: job.scores, labels: job.labels, metrics }
+      return { model: model.name, version: model.version, kind: model.byRows.kind, scores: job.scores, labels: job.labels, other: job.parts && model.byRows.otherOutputs(job), metrics }
     } finally {
       served.waiting--
       served.waitingBytes -= request.bytes ?? 0
@@ -200,7 +207,10 @@ export class DataPlane {
     const sameFeatures = model.byRows.inputs.online.join() === answered.model.byRows.inputs.online.join()
     const online = sameFeatures ? answered.online : needsLookup(model, request.rows) ? await this.#lookUp(served, model, request) : undefined
     const job = await this.#run(served, target, request, online, 'shadow', [])
-    this.#metrics.agreements.of(served.name, target.alias, model.version).addRows(answered.job, job, model.byRows.kind === 'classifier')
+    const agreement = this.#metrics.agreements.of(served.name, target.alias, model.version)
+    const [returned, beside] = [answered.model.byRows.otherOutputs(answered.job), model.byRows.otherOutputs(job)]
+    if (returned && beside) agreement.addTensors(returned.tensors(), beside.tensors(), request.rows.length)
+    else if (!returned && !beside) agreement.addRows(answered.job, job, model.byRows.kind === 'classifier')
     this.#compile(model, served.limits).metrics.shadowRows += request.rows.length
   }
 
@@ -228,7 +238,8 @@ export class DataPlane {
     twins: readonly Target[],
   ): Promise<PlaneJob> {
     const { rows } = request
-    const { builder } = model.byRows.inputs
+    const { byRows } = model
+    const { builder } = byRows.inputs
     const { batcher, writers } = this.#compile(model, served.limits)
     const numeric = new Float64Array(rows.length * builder.numeric.length)
     const categorical: string[] = []
@@ -245,7 +256,9 @@ export class DataPlane {
         numeric,
         categorical,
         scores: new Float64Array(rows.length),
-        labels: new Float64Array(rows.length),
+        labels: byRows.makeLabels(rows.length),
+        parts: byRows.mayAnswerOther ? [] : null,
+        ...(byRows.mayAnswerOther ? { key: this.#keyOf(byRows, request) } : {}),
         served,
         request,
         missing: missing ?? NOTHING_MISSING,
@@ -268,7 +281,9 @@ export class DataPlane {
     const metrics = this.#metrics.version(model.name, model.version)
     const { byRows } = model
     const runner: BatchRunner<PlaneJob> = {
-      maxRows: Math.min(maxBatchRows, byRows.batch),
+      get maxRows() {
+        return byRows.together ? Math.min(maxBatchRows, byRows.batch) : byRows.batchAlone
+      },
       run: (slices, rows) => {
         metrics.batch.observe(rows)
         return byRows.run(slices, rows)
@@ -286,6 +301,12 @@ export class DataPlane {
     return made
   }
 
+  /** Requests of one key go together. */
+  #keyOf({ together }: RowPredictor, { params }: PredictRequest): string {
+    if (!together) return String(this.#alone++)
+    return params === undefined ? '' : JSON.stringify(params)
+  }
+
   #commit(slices: readonly Slice<PlaneJob>[]): Promise<void> | undefined {
     const lines = this.#lines
     lines.clear()
@@ -294,16 +315,18 @@ export class DataPlane {
       const { id, time } = request
       const recording = job.served.recording ?? WHOLE_AND_STRICT
       const members = requestMembers(request, recording)
+      const part: OutputPart | undefined = job.parts?.at(-1)
       const whole = job.role === 'champion' && isSampled(id, recording.sample)
       for (let row = from; row < to; row++) {
         const missing = job.missing[row] ?? NONE
         const score = scores[row]!
+        const outcome = part && Number.isNaN(score) ? rowOutputsMember(part.row(row - from), recording.mask) + members : members
         lines.add(
           whole
-            ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, members)
-            : writer.brief(id, row, time, missing, score, members),
+            ? writer.champion(id, row, time, request.rows[row]!, numeric, categorical, missing, score, outcome)
+            : writer.brief(id, row, time, missing, score, outcome),
         )
-        for (const twin of job.twins) lines.add(twin.brief(id, row, time, missing, score, members))
+        for (const twin of job.twins) lines.add(twin.brief(id, row, time, missing, score, outcome))
       }
     }
     // All slices are of one model version, so of one deployment.

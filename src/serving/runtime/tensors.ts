@@ -29,13 +29,15 @@ const NUMBER_ARRAYS = {
 
 type NumberType = keyof typeof NUMBER_ARRAYS
 
-export function describeInput(meta: InferenceSession.ValueMetadata): InputTensor {
+/** `columns`: how many a signature has for the only input; they count where the shape [N, ?] does not say it. MODEL_INVALID for an input that rows cannot fill. */
+export function describeInput(meta: InferenceSession.ValueMetadata, columns?: number): InputTensor {
   if (!meta.isTensor) throw new MillraceError('MODEL_INVALID', `input ${meta.name} is no tensor`)
   const { name, type, shape } = meta
   if (type !== 'string' && type !== 'int64' && !(type in NUMBER_ARRAYS)) {
     throw new MillraceError('MODEL_INVALID', `input ${name} has type ${type}, which cannot be filled from JSON`)
   }
-  const [first, second] = shape
+  const [first, written] = shape
+  const second = typeof written === 'number' ? written : columns
   if (shape.length === 0 || shape.length > 2 || (shape.length === 2 && typeof second !== 'number') || (typeof first === 'number' && first !== 1)) {
     throw new MillraceError('MODEL_INVALID', `input ${name} has shape [${shape.join(', ')}], expected [N], [N, K] or [1, K]`)
   }

@@ -22,7 +22,7 @@ export async function warmRows(model: RowPredictor, records: readonly JournalRec
     await predict(model, [record])
     await giveWay()
   }
-  await predict(model, fitting)
+  if (model.together) await predict(model, fitting)
 }
 
 async function predict(model: RowPredictor, records: readonly JournalRecord[]): Promise<void> {
@@ -38,7 +38,8 @@ async function predict(model: RowPredictor, records: readonly JournalRecord[]): 
   }
 }
 
-function jobOf({ inputs: { builder } }: RowPredictor, records: readonly JournalRecord[]): Job {
+function jobOf(model: RowPredictor, records: readonly JournalRecord[]): Job {
+  const { builder } = model.inputs
   const rows = records.length
   const numeric = new Float64Array(rows * builder.numeric.length)
   const categorical = Array.from({ length: rows * builder.categorical.length }, () => '')
@@ -49,7 +50,7 @@ function jobOf({ inputs: { builder } }: RowPredictor, records: readonly JournalR
     for (const [i, name] of builder.numeric.entries()) if (typeof features[name] === 'number') numeric[at + i] = features[name]
     for (const [i, name] of builder.categorical.entries()) if (typeof features[name] === 'string') categorical[textAt + i] = features[name]
   }
-  return { request: { rows: records.map(({ inputs = {} }) => inputs) }, rows, numeric, categorical, scores: new Float64Array(rows), labels: new Float64Array(rows), settle: () => undefined }
+  return { request: { rows: records.map(({ inputs = {} }) => inputs) }, rows, numeric, categorical, scores: new Float64Array(rows), labels: model.makeLabels(rows), parts: model.mayAnswerOther ? [] : null, settle: () => undefined }
 }
 
 /** The same for requests by tensors, each run as it came. MODEL_INVALID where the model cannot run on one of those that it takes. */

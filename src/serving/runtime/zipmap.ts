@@ -44,13 +44,24 @@ export function withoutZipMap(model: Uint8Array): Uint8Array | null {
   }
 }
 
+/** By the name of the ZipMap's output, which `withoutZipMap` makes a tensor [N, classes]: its classes, in the order of the columns. */
+export function zipMapClasses(model: Uint8Array): ReadonlyMap<string, readonly string[]> {
+  const graph = readFields(model).find(({ number }) => number === MODEL_GRAPH)?.inner
+  const classes = new Map<string, readonly string[]>()
+  for (const field of graph ? readFields(graph) : []) {
+    const node = field.number === GRAPH_NODE && field.inner ? readFields(field.inner) : []
+    if (textOf(node, NODE_OP_TYPE) === 'ZipMap') classes.set(textOf(node, NODE_OUTPUT) ?? '', classesOf(node))
+  }
+  return classes
+}
+
 function changeGraph(fields: readonly Field[]): Uint8Array | null {
   const classes = new Map<string, number>()
   const changed = fields.map((field): Uint8Array => {
     const node = field.number === GRAPH_NODE && field.inner ? readFields(field.inner) : []
     if (textOf(node, NODE_OP_TYPE) !== 'ZipMap') return field.whole
     const [input = '', output = ''] = [textOf(node, NODE_INPUT), textOf(node, NODE_OUTPUT)]
-    classes.set(output, countClasses(node))
+    classes.set(output, classesOf(node).length)
     return message(GRAPH_NODE, identity(input, output))
   })
   if (classes.size === 0) return null
@@ -86,30 +97,27 @@ function floats(name: string, count: number): Uint8Array {
   return writer.ldelim().ldelim().ldelim().finish()
 }
 
-function countClasses(node: readonly Field[]): number {
+function classesOf(node: readonly Field[]): readonly string[] {
   for (const { number, inner } of node) {
     if (number !== NODE_ATTRIBUTE || !inner) continue
     const attribute = readFields(inner)
     const name = textOf(attribute, ATTRIBUTE_NAME)
-    if (name === 'classlabels_strings') return attribute.filter((field) => field.number === ATTRIBUTE_STRINGS).length
-    if (name === 'classlabels_int64s') return countIntegers(attribute)
+    if (name === 'classlabels_strings') return attribute.flatMap(({ number: at, inner: text }) => (at === ATTRIBUTE_STRINGS && text ? [new TextDecoder().decode(text)] : []))
+    if (name === 'classlabels_int64s') return integersOf(attribute)
   }
   throw new MillraceError('MODEL_INVALID', 'the model ends in a ZipMap that names no classes')
 }
 
 /** Integers stand packed in one field, or each in its own. */
-function countIntegers(attribute: readonly Field[]): number {
-  let count = 0
-  for (const { number, inner } of attribute) {
+function integersOf(attribute: readonly Field[]): readonly string[] {
+  const integers: string[] = []
+  for (const { number, inner, whole } of attribute) {
     if (number !== ATTRIBUTE_INTS) continue
-    if (!inner) {
-      count++
-      continue
-    }
-    const reader = protobuf.Reader.create(inner)
-    for (; reader.pos < reader.len; count++) reader.int64()
+    const reader = protobuf.Reader.create(inner ?? whole)
+    if (!inner) reader.uint32()
+    while (reader.pos < reader.len) integers.push(reader.int64().toString())
   }
-  return count
+  return integers
 }
 
 function readFields(bytes: Uint8Array): Field[] {

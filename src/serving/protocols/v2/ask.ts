@@ -6,7 +6,7 @@ import type { ModelShape, ParsedBody, ParsedRows, ParsedTensors, RowShape } from
 import { badRequest, rowsFromColumns } from '../shapes.ts'
 import { columnsOf } from './columns.ts'
 import { timeoutParameter } from '../../limits/timeout.ts'
-import { type Answered, type OutputAsked, outputsAsked, rowOutputs, rowTensors } from './outputs.ts'
+import { type Answered, type OutputAsked, outputsAsked, rowTensors } from './outputs.ts'
 import type { ReceivedTensor } from './received.ts'
 import { parametersOf } from './request.ts'
 import { modelTensors, namesTensors } from './tensors.ts'
@@ -43,13 +43,13 @@ function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTens
   }
 }
 
-function askRows<A>({ columns, kind }: RowShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedRows<A> {
+function askRows<A>({ columns, answers }: RowShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedRows<A> {
   const known = new Set(columns.map((column) => column.name))
   const lists = received.flatMap((tensor) => columnsOf(tensor, known))
   const [first] = lists
   for (const [name, list] of lists) {
     if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
   }
-  const asked = outputsAsked(rowOutputs(kind), request)
+  const asked = outputsAsked(answers, request)
   return { rows: rowsFromColumns(lists), present: (prediction: Prediction, requestId) => present(prediction, asked, rowTensors(prediction), requestId) }
 }

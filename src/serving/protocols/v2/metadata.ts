@@ -2,7 +2,6 @@ import type { ColumnSpec } from '../../../domain/signature.ts'
 import type { Place } from '../../runtime/session/port.ts'
 import type { TensorSpec } from '../../runtime/tensor/spec.ts'
 import type { ModelShape } from '../protocol.ts'
-import { rowOutputs } from './outputs.ts'
 
 export const COLUMN_DATATYPES: Readonly<Record<ColumnSpec['type'], string>> = { string: 'BYTES', datetime: 'BYTES', long: 'INT64', double: 'FP64', boolean: 'BOOL' }
 
@@ -18,6 +17,6 @@ export interface ModelMetadata {
 /** Model metadata as the protocol gives it: the model's own tensors, or the columns that it is asked by. */
 export function describeModel(name: string, versions: readonly string[], { tensors, rows, place }: ModelShape & { readonly place: Place }): ModelMetadata {
   const inputs = tensors?.inputs ?? rows?.columns.map((column) => ({ name: column.name, datatype: COLUMN_DATATYPES[column.type], shape: [-1], parameters: { required: column.required } }))
-  const outputs = tensors?.outputs ?? (rows && rowOutputs(rows.kind).map((output) => ({ ...output, shape: [-1] })))
+  const outputs = tensors?.outputs ?? rows?.answers
   return { name, versions, platform: place === 'process' ? 'mlflow_pyfunc' : 'onnx_onnxv1', inputs: inputs ?? [], outputs: outputs ?? [] }
 }

@@ -1,4 +1,4 @@
-import type { ModelKind } from '../../runtime/outputs.ts'
+import { MillraceError } from '../../../platform/errors/index.ts'
 import type { Prediction } from '../../runtime/plane.ts'
 import { elementsOf, isText } from '../../runtime/tensor/datatypes.ts'
 import { type TensorValue, bytesOf } from '../../runtime/tensor/value.ts'
@@ -11,16 +11,6 @@ export interface OutputAsked {
   readonly name: string
   /** As raw bytes after the JSON. */
   readonly binary: boolean
-}
-
-/** What a model by rows answers. */
-export function rowOutputs(kind: ModelKind): readonly { readonly name: string; readonly datatype: 'INT64' | 'FP64' }[] {
-  return kind === 'classifier'
-    ? [
-        { name: 'label', datatype: 'INT64' },
-        { name: 'probability', datatype: 'FP64' },
-      ]
-    : [{ name: 'prediction', datatype: 'FP64' }]
 }
 
 /** The outputs that are asked for, all where none is named, as Triton answers an empty list; `binary_data_output` of the request says how, unless an output's own `binary_data` does. */
@@ -47,9 +37,20 @@ function flag(parameters: Readonly<Record<string, unknown>>, name: string, where
 }
 
 /** What was predicted by rows, as tensors. */
-export function rowTensors({ labels, scores }: Prediction): (name: string) => TensorValue {
-  return (name) =>
-    name === 'label' ? { datatype: 'INT64', shape: [labels.length], data: BigInt64Array.from(labels, (label) => BigInt(label)) } : { datatype: 'FP64', shape: [scores.length], data: scores }
+export function rowTensors({ labels, scores, other }: Prediction): (name: string) => TensorValue {
+  if (other) {
+    const tensors = other.tensors()
+    return (name) => {
+      const value = tensors.get(name)
+      if (value) return value
+      throw new MillraceError('PREDICTION_FAILED', `the model answered ${[...tensors.keys()].join(', ')}, and no ${name}`)
+    }
+  }
+  return (name) => {
+    if (name !== 'label') return { datatype: 'FP64', shape: [scores.length], data: scores }
+    if (labels instanceof Float64Array) return { datatype: 'INT64', shape: [labels.length], data: BigInt64Array.from(labels, (label) => BigInt(label)) }
+    return { datatype: 'BYTES', shape: [labels.length], data: labels }
+  }
 }
 
 export interface Answered {

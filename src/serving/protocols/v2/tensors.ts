@@ -3,6 +3,7 @@ import { badRequest } from '../shapes.ts'
 import { type TensorData, elementsOf } from '../../runtime/tensor/datatypes.ts'
 import type { TensorValue } from '../../runtime/tensor/value.ts'
 import { convert } from '../../runtime/tensor/convert.ts'
+import { asColumn } from '../../runtime/tensor/spec.ts'
 import type { ReceivedTensor } from './received.ts'
 
 /** Whether the request speaks of the model's own tensors, rather than of columns of its signature. */
@@ -37,10 +38,4 @@ function isFit(text: string, data: TensorData): boolean {
   if (text.length > LONGEST_ELEMENT * data.length || text.includes('\n')) return false
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false
   return true
-}
-
-/** A column may be written [N] for [N, 1], and the other way round. */
-function asColumn(expected: readonly number[], given: readonly number[]): readonly number[] {
-  if (expected.length === 2 && expected[1] === 1 && given.length === 1) return [...given, 1]
-  return expected.length === 1 && given.length === 2 && given[1] === 1 ? given.slice(0, 1) : given
 }

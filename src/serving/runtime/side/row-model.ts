@@ -7,7 +7,12 @@ import type { Logger } from '../../../platform/log/index.ts'
 import type { ModelArtifact } from '../artifact.ts'
 import type { Slice } from '../batcher.ts'
 import type { ModelInputs } from '../inputs.ts'
+import type { OtherOutputs } from '../other-outputs.ts'
+import { NUMBER_ANSWERS } from '../outputs.ts'
 import type { Job, RowPredictor } from '../row-model.ts'
+import { sampleRow } from '../sample.ts'
+import type { TensorSpec } from '../tensor/spec.ts'
+import { JsonPart, asTensors, joinAnswers, numberOf } from './answer.ts'
 import { PYTHON_PROGRAM, pythonEnvironment } from './program.ts'
 import { SideProcess } from './process.ts'
 
@@ -19,18 +24,23 @@ export interface PythonOptions {
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A model of MLflow's `python_function` flavour: rows go to its process as they came, and a number for each comes back. Nothing of it is read, let alone unpickled, here. */
+/** A model of MLflow's `python_function` flavour: rows go to its process as they came, and what comes back is passed on: a number for each is its score. Nothing of it is read, let alone unpickled, here. */
 export class PythonModel implements RowPredictor {
   readonly place = 'process'
   readonly name: string
   readonly version: string
-  readonly kind = 'regressor'
-  readonly outputs = { kind: 'regressor' } as const
+  readonly signed = true
+  /** What its answers may be only they themselves say. */
+  readonly mayAnswerOther = true
   readonly batch = Number.POSITIVE_INFINITY
+  readonly batchAlone = Number.MAX_SAFE_INTEGER
   readonly inputs: ModelInputs
   readonly validate: RowValidator
   readonly columns: readonly ColumnSpec[]
   readonly #process: SideProcess
+  #kind: 'regressor' | 'other' = 'regressor'
+  #answers: readonly TensorSpec[] = NUMBER_ANSWERS
+  #together = true
 
   private constructor(name: string, version: string, columns: readonly ColumnSpec[], side: SideProcess) {
     this.name = name
@@ -52,7 +62,8 @@ export class PythonModel implements RowPredictor {
     const side = await SideProcess.start({ name: `${name} version ${version}`, command: [interpreter, '-c', PYTHON_PROGRAM, folder], environment, log })
     const model = new PythonModel(name, version, signature.inputs, side)
     try {
-      if (example !== null && model.validate(example).length === 0) await model.predict([example])
+      if (example !== null && model.validate(example).length === 0) model.#learn(await model.#predict([example]))
+      else await model.#tryNeutral()
       return model
     } catch (error) {
       await side.stop()
@@ -60,32 +71,74 @@ export class PythonModel implements RowPredictor {
     }
   }
 
-  async run(slices: readonly Slice<Job>[]): Promise<void> {
-    const scores = await this.predict(slices.flatMap(({ job, from, to }) => job.request.rows.slice(from, to)))
-    let at = 0
-    for (const { job, from, to } of slices) {
-      for (let row = from; row < to; row++, at++) {
-        job.scores[row] = scores[at]!
-        job.labels[row] = scores[at]!
-      }
+  get kind(): 'regressor' | 'other' {
+    return this.#kind
+  }
+
+  get answers(): readonly TensorSpec[] {
+    return this.#answers
+  }
+
+  get together(): boolean {
+    return this.#together
+  }
+
+  /** What the metadata say of the answers is what the first of them showed. */
+  #learn(answer: JsonPart['answer']): void {
+    if ('rows' in answer && answer.rows.every((row) => numberOf(row) !== undefined)) return
+    this.#kind = 'other'
+    this.#answers = [...asTensors('rows' in answer ? answer.rows : answer.whole)].map(([name, { datatype, shape }]) => ({ name, datatype, shape: [-1, ...shape.slice(1)] }))
+  }
+
+  /** Nobody said that the model takes such a row: what it makes of it is no fault. */
+  async #tryNeutral(): Promise<void> {
+    try {
+      this.#learn(await this.#predict([sampleRow(this, null)]))
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error
     }
   }
 
-  /** INPUT_INVALID where MLflow refuses the rows, MODEL_NOT_READY where the process does not answer, PREDICTION_FAILED for what is no number. */
-  async predict(rows: readonly Row[]): Promise<readonly number[]> {
+  async run(slices: readonly Slice<Job>[], rows: number): Promise<void> {
+    const answer = await this.#predict(slices.flatMap(({ job, from, to }) => job.request.rows.slice(from, to)), slices[0]?.job.request.params)
+    if ('whole' in answer) {
+      const [only] = slices
+      if (!only || slices.length > 1 || only.job.rows !== rows) throw this.#failed(`what has no value for each of ${rows} rows`)
+      only.job.scores.fill(Number.NaN)
+      only.job.parts?.push(new JsonPart(answer))
+      return
+    }
+    let at = 0
+    for (const { job, from, to } of slices) {
+      job.parts?.push(new JsonPart({ rows: answer.rows.slice(at, at + to - from) }))
+      for (let row = from; row < to; row++) job.scores[row] = numberOf(answer.rows[at++]) ?? Number.NaN
+      if (job.labels instanceof Float64Array) job.labels.set(job.scores.subarray(from, to), from)
+    }
+  }
+
+  makeLabels(rows: number): Float64Array {
+    return new Float64Array(rows)
+  }
+
+  otherOutputs({ scores, parts }: Job): OtherOutputs | null {
+    return parts && scores.some(Number.isNaN) ? joinAnswers(parts) : null
+  }
+
+  /** INPUT_INVALID where MLflow refuses the rows, MODEL_NOT_READY where the process does not answer, PREDICTION_FAILED for what are no predictions. */
+  async #predict(rows: readonly Row[], params?: Row): Promise<JsonPart['answer']> {
     // An optional column that no row has is left out, as a caller of MLflow's would.
     const columns = this.columns.map((column) => column.name).filter((name) => rows.some((row) => row[name] !== undefined && row[name] !== null))
-    const body = { dataframe_split: { columns, data: rows.map((row) => columns.map((name) => row[name] ?? null)) } }
+    const body = { dataframe_split: { columns, data: rows.map((row) => columns.map((name) => row[name] ?? null)) }, ...(params ? { params } : {}) }
     const answer = await this.#ask(body)
     const predictions: unknown = typeof answer === 'object' && answer !== null && 'predictions' in answer ? answer.predictions : undefined
-    if (!Array.isArray(predictions) || predictions.length !== rows.length) {
-      throw new MillraceError('PREDICTION_FAILED', `version ${this.version} of ${this.name} answered ${Array.isArray(predictions) ? predictions.length : 'no'} predictions for ${rows.length} rows`)
-    }
-    return predictions.map((prediction: unknown, row) => {
-      const value = numberOf(prediction)
-      if (value !== undefined) return value
-      throw new MillraceError('PREDICTION_FAILED', `row ${row}: version ${this.version} of ${this.name} answered ${JSON.stringify(prediction).slice(0, 60)}, expected one finite number`)
-    })
+    if (predictions === undefined) throw this.#failed('no predictions')
+    if (Array.isArray(predictions) && predictions.length === rows.length) return { rows: predictions }
+    this.#together = false
+    return { whole: predictions }
+  }
+
+  #failed(what: string): MillraceError {
+    return new MillraceError('PREDICTION_FAILED', `version ${this.version} of ${this.name} answered ${what}`)
   }
 
   /** Of its process. */
@@ -107,15 +160,6 @@ export class PythonModel implements RowPredictor {
       throw error
     }
   }
-}
-
-/** One number, or the one column of a table of predictions. */
-function numberOf(prediction: unknown): number | undefined {
-  if (typeof prediction === 'number') return Number.isFinite(prediction) ? prediction : undefined
-  if (typeof prediction === 'boolean') return Number(prediction)
-  if (typeof prediction !== 'object' || prediction === null) return undefined
-  const cells: readonly unknown[] = Object.values(prediction)
-  return cells.length === 1 && typeof cells[0] !== 'object' ? numberOf(cells[0]) : undefined
 }
 
 /** The interpreter as configured: a path counts from the project, a bare name is looked up by the system. */

@@ -35,18 +35,28 @@ export function createTensorLineWriter({ model, version, alias, role, mask, colu
     names.set(name, text)
     return text
   }
-  const described = (tensors: TensorMap): string => {
-    let text = ''
-    for (const [name, value] of tensors) {
-      const elements = countOf(value.shape) > ELEMENTS_KEPT ? undefined : mask ? maskedElements(mask, columns, name, value) : (value.json ?? elementsText(value))
-      text += `${text === '' ? '' : ','}${nameOf(name)}:{"datatype":"${value.datatype}","shape":[${value.shape.join()}]${elements === undefined ? '' : `,"data":[${elements}]`}}`
-    }
-    return text
-  }
+  const described = (tensors: TensorMap): string => describe(tensors, mask, columns, nameOf)
   return (id, time, inputs, outputs, members) => {
     const masked = mask ? [...(inputs?.keys() ?? []), ...outputs.keys()].filter((name) => isMasked(mask, columns, name)) : []
     return `{"id":"${id}${fixed}${time},"tensors":{${inputs ? `"inputs":{${described(inputs)}},` : ''}"outputs":{${described(outputs)}}}${masked.length > 0 ? `,"masked":${JSON.stringify(masked)}` : ''}${members}`
   }
+}
+
+/** The members of an object of tensors. */
+function describe(tensors: TensorMap, mask: Mask | null, columns: TensorLines['columns'], nameOf: (name: string) => string): string {
+  let text = ''
+  for (const [name, value] of tensors) {
+    const elements = countOf(value.shape) > ELEMENTS_KEPT ? undefined : mask ? maskedElements(mask, columns, name, value) : (value.json ?? elementsText(value))
+    text += `${text === '' ? '' : ','}${nameOf(name)}:{"datatype":"${value.datatype}","shape":[${value.shape.join()}]${elements === undefined ? '' : `,"data":[${elements}]`}}`
+  }
+  return text
+}
+
+const NO_COLUMNS: TensorLines['columns'] = new Map()
+
+/** The outputs of one row, as a member of its line. */
+export function rowOutputsMember(outputs: TensorMap, mask: Mask | null): string {
+  return `,"tensors":{"outputs":{${describe(outputs, mask, NO_COLUMNS, JSON.stringify)}}}`
 }
 
 function isMasked({ dropped, hashed }: Mask, columns: TensorLines['columns'], name: string): boolean {

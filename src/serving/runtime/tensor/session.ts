@@ -85,6 +85,11 @@ export async function runSession(session: Pick<ModelSession, 'run'>, given: Tens
     const empty = [...given].find(([, { shape }]) => shape.includes(0))
     throw runFailure(error, empty?.[0])
   }
+  return tensorsOf(results, fetch)
+}
+
+/** What a run gave, by name. PREDICTION_FAILED where an output is missing, or no tensor. */
+export function tensorsOf(results: InferenceSession.OnnxValueMapType, fetch: readonly string[]): TensorMap {
   return new Map(fetch.map((name) => [name, valueOf(name, results[name])]))
 }
 

@@ -25,7 +25,13 @@ export function outputSpec(meta: InferenceSession.ValueMetadata): TensorSpec | n
 }
 
 /** INPUT_INVALID where the tensor is not of the shape that the model has. */
-export function checkShape(spec: TensorSpec, { shape }: TensorValue): void {
+export function checkShape(spec: TensorSpec, { shape }: Pick<TensorValue, 'shape'>): void {
   const fits = shape.length === spec.shape.length && spec.shape.every((size, i) => size === -1 || size === shape[i])
   if (!fits) throw new MillraceError('INPUT_INVALID', `input ${spec.name} has shape [${shape.join(', ')}], the model takes [${spec.shape.join(', ')}]`)
+}
+
+/** A column may be written [N] for [N, 1], and the other way round. */
+export function asColumn(expected: readonly number[], given: readonly number[]): readonly number[] {
+  if (expected.length === 2 && expected[1] === 1 && given.length === 1) return [...given, 1]
+  return expected.length === 1 && given.length === 2 && given[1] === 1 ? given.slice(0, 1) : given
 }
