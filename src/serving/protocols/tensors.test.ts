@@ -6,9 +6,9 @@ import { after, before, describe, test } from 'node:test'
 import * as fc from 'fast-check'
 import { type TestService, startForTest } from '../../platform/service/testing.ts'
 import { servingService } from '../index.ts'
-import { FIXTURES, type Registry, ready, startRegistry, testConfig } from '../testing.ts'
+import { FIXTURES, type Registry, ready, startRegistry, testConfig, until, wholeJournal } from '../testing.ts'
 
-const MODELS = ['pixels', 'pair', 'plain'] as const
+const MODELS = ['pixels', 'pair', 'plain', 'grades'] as const
 
 describe('models asked by their own tensors', () => {
   let folder: string
@@ -22,7 +22,8 @@ describe('models asked by their own tensors', () => {
       registries.push(registry)
       registry.add('1', join(FIXTURES, model))
       registry.move('champion', '1')
-      registry.move('challenger', '1')
+      if (model === 'grades') registry.add('2', join(FIXTURES, model))
+      registry.move('challenger', model === 'grades' ? '2' : '1')
       const yaml = `deployments: [{model: ${model}, shadow: [challenger], batch: {max_rows: 8}, limits: {max_wait: 60s}}]`
       const service = await startForTest(servingService, testConfig({ tracking: registry.url, gateway: registry.url, yaml }), { projectFolder: join(folder, model) })
       services.set(model, service)
@@ -149,6 +150,25 @@ describe('models asked by their own tensors', () => {
     const outputs = { total: { datatype: 'FP32', shape: [1], data: [66] } }
     assert.deepEqual([lines[0].role, lines[0].tensors], ['champion', { inputs: { x: { datatype: 'FP32', shape: [1, 3, 2, 2], data: ones(1).data } }, outputs }])
     assert.deepEqual([lines[1].role, lines[1].alias, lines[1].tensors], ['shadow', 'challenger', { outputs }])
+  })
+
+  test('a shadow of a model that answers rows with its own outputs is journaled and compared like any other', async () => {
+    const rows = [5.1, 6.9].map((length) => ({ sepal_length: length, sepal_width: 3.3, petal_length: length - 1.2, petal_width: 2 }))
+    await until(async () => (await (await fetch(`${url('grades')}/deployments`)).text()).includes('"version":"2"'))
+    const { status } = await ask('grades', '/invocations', { dataframe_records: rows })
+    assert.equal(status, 200)
+    let lines = await wholeJournal(url('grades'))
+    while (lines.length < 4) lines = await wholeJournal(url('grades'))
+    assert.deepEqual(lines.map(({ role, version, row, score, inputs }) => [role, version, row, score, inputs]), [
+      ['champion', '1', 0, undefined, rows[0]],
+      ['champion', '1', 1, undefined, rows[1]],
+      ['shadow', '2', 0, undefined, undefined],
+      ['shadow', '2', 1, undefined, undefined],
+    ])
+    assert.deepEqual(lines.slice(2).map(({ tensors }) => tensors), lines.slice(0, 2).map(({ tensors }) => tensors))
+    const metrics = async () => await (await fetch(`${url('grades')}/metrics`)).text()
+    await until(async () => /model_shadow_compared_rows_total\{model="grades",alias="challenger",version="2",[^}]*\} 2/.test(await metrics()))
+    assert.match(await metrics(), /model_shadow_difference_total\{model="grades",alias="challenger",version="2",[^}]*\} 0/)
   })
 
   test('of a tensor with many elements the journal keeps the shape', async () => {
