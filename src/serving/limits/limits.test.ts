@@ -32,6 +32,8 @@ describe('how long batches take', () => {
         for (const [size, ms] of batches) times.observe(size, ms)
         assert.ok(times.predict(n, rows) >= 0)
       }),
+      // Times so short that rounding is larger.
+      { examples: [[[[105, 2.9e-7], [218, 0], [196, 0], [180, 0], [167, 0], [147, 0], [51, 0], [6, 0], [92, 1e-20], [60, 5.9e-12]], 1, 0]] },
     )
   })
 })
