@@ -4,10 +4,16 @@ import { importOnnxRuntime } from '../../platform/onnxruntime.ts'
 type OnnxRuntime = typeof ort
 
 let loaded: Promise<OnnxRuntime> | undefined
+let present: OnnxRuntime | undefined
 
 /** ONNX Runtime, imported once. */
 export function onnxRuntime(): Promise<OnnxRuntime> {
   return (loaded ??= load())
+}
+
+/** The same without waiting; undefined before it is imported. */
+export function onnxRuntimeNow(): OnnxRuntime | undefined {
+  return present
 }
 
 /**
@@ -23,5 +29,6 @@ async function load(): Promise<OnnxRuntime> {
   } finally {
     if (hidden) Object.defineProperty(globalThis, 'Float16Array', hidden)
   }
+  present = runtime
   return runtime
 }

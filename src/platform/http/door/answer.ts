@@ -58,7 +58,8 @@ export class DirectAnswer implements Answer {
   writeHead(status: number, headers: readonly string[]): void {
     let head = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Unknown'}\r\n`
     for (let i = 0; i < headers.length; i += 2) {
-      const [name = '', value = ''] = [headers[i], headers[i + 1]]
+      const name = headers[i]!
+      const value = headers[i + 1]!
       if (!VALUE.test(value)) throw new MillraceError('INTERNAL', `the header ${name} cannot hold what it was given`)
       if (name === 'Connection' && value === 'close') this.#close = true
       head += `${name}: ${value}\r\n`

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { type Answer, DirectAnswer } from './answer.ts'
 import type { Awake } from './awake.ts'
-import { type WholeRequest, parseRequest } from './request.ts'
+import type { Requests, WholeRequest } from './request.ts'
 import { type HeldBytes, Waiting } from './waiting.ts'
 
 /** Answers a request that has arrived whole, now or later, and returns true; or returns false. */
@@ -9,8 +9,7 @@ export type WholeRequestTaker = (request: WholeRequest, answer: Answer) => boole
 
 export interface ConnectionOptions {
   readonly taker: WholeRequestTaker
-  /** Bodies of more bytes are node:http's, which receives them piece by piece. */
-  readonly mostBody: number
+  readonly requests: Requests
   /** Of all connections: when it is full, what is not whole yet is node:http's, which has a limit of its own. */
   readonly held: HeldBytes
   /** Fields that tell how long the connection is kept, each with its line break. */
@@ -98,8 +97,8 @@ export class Connection {
 
   /** What is to be looked at next; null where nothing is, or must wait. */
   #take(bytes: Buffer): Buffer | null {
-    const { taker, mostBody, keepAlive, held } = this.#options
-    const parsed = parseRequest(bytes, mostBody)
+    const { taker, requests, keepAlive, held } = this.#options
+    const parsed = requests.parse(bytes)
     if (parsed === 'other') return this.#handOver(bytes)
     if ('needed' in parsed) {
       if (held.full) return this.#handOver(bytes)

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { createAwake } from './awake.ts'
+import { Requests } from './request.ts'
 import { HeldBytes } from './waiting.ts'
 import { Connection, type WholeRequestTaker } from './connection.ts'
 
@@ -8,6 +9,7 @@ export type { Answer } from './answer.ts'
 export type { WholeRequestTaker } from './connection.ts'
 export type { WholeRequest } from './request.ts'
 
+/** Bodies of more bytes are node:http's, which receives them piece by piece. */
 const MOST_BODY = 256 * 1024
 /** Of requests that have not come whole, all connections together. */
 const MOST_HELD = 16 * 1024 * 1024
@@ -30,7 +32,7 @@ export function openDoor(server: Server, taker: WholeRequestTaker, { busyPollMs 
   const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1000)}\r\n`
   const options = {
     taker,
-    mostBody: MOST_BODY,
+    requests: new Requests(MOST_BODY),
     held: new HeldBytes(MOST_HELD),
     keepAlive,
     awake: createAwake(busyPollMs),

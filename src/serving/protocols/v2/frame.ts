@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { isObject } from '../shapes.ts'
 
 /** A request whose elements stand apart from the rest of it: `json` has an empty list wherever a tensor has its `data`. */
@@ -25,7 +24,7 @@ const DATA = '"data":'
  * place that judges. An answer is what JSON.parse of the whole body would give; a property test holds that.
  */
 export class Frames {
-  readonly #known = new LRUCache<string, Readonly<Record<string, unknown>>>({ max: FRAMES })
+  readonly #known = new Map<string, Readonly<Record<string, unknown>>>()
   #unknown = 0
 
   read(body: string): Framed | null {
@@ -45,7 +44,10 @@ export class Frames {
   #learn(frame: string, tensors: number): Readonly<Record<string, unknown>> | null {
     if (this.#unknown++ % LEARN_ONE_OF > 0) return null
     const json = understand(frame, tensors)
-    if (json) this.#known.set(frame, json)
+    if (!json) return null
+    // Those in use are soon learned again.
+    if (this.#known.size >= FRAMES) this.#known.clear()
+    this.#known.set(frame, json)
     return json
   }
 }

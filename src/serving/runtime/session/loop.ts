@@ -1,6 +1,6 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import type { ModelSession, Place } from './port.ts'
-import { RUN_LIMIT_MS, timedRun } from './trial.ts'
+import { RUN_LIMIT_MS } from './trial.ts'
 
 /** So many more long runs than short ones, and the model belongs elsewhere: one alone may be the machine's fault. */
 const PATIENCE = 8
@@ -34,7 +34,7 @@ export class LoopSession implements ModelSession {
 
   run(feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[]): Promise<InferenceSession.OnnxValueMapType> {
     if (this.#moved) return this.#moved.run(feeds, fetch)
-    return this.#elsewhere && !this.#moving ? this.#watched(feeds, fetch, this.#elsewhere) : this.#here(feeds, fetch)
+    return this.#here(feeds, fetch, this.#moving ? undefined : this.#elsewhere)
   }
 
   async release(): Promise<void> {
@@ -42,21 +42,24 @@ export class LoopSession implements ModelSession {
     await (this.#moved ?? this.#session).release()
   }
 
-  async #here(feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[]): Promise<InferenceSession.OnnxValueMapType> {
+  /** With `elsewhere` the run is watched: it is made in an immediate, just behind one of ours (see `timedRun`). */
+  async #here(feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[], elsewhere: (() => Promise<ModelSession>) | undefined): Promise<InferenceSession.OnnxValueMapType> {
+    let started = 0
+    if (elsewhere) setImmediate(() => (started = performance.now()))
     this.#running++
     try {
-      return await this.#session.run(feeds, fetch)
+      const results = await this.#session.run(feeds, fetch)
+      if (elsewhere) this.#watch(performance.now() - started, elsewhere)
+      return results
     } finally {
       this.#running--
       if (this.#moved && this.#running === 0) void this.#session.release()
     }
   }
 
-  async #watched(feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[], elsewhere: () => Promise<ModelSession>): Promise<InferenceSession.OnnxValueMapType> {
-    const { results, took } = await timedRun({ run: (given: typeof feeds) => this.#here(given, fetch) }, feeds, fetch)
+  #watch(took: number, elsewhere: () => Promise<ModelSession>): void {
     this.#long = Math.max(0, this.#long + (took > RUN_LIMIT_MS ? 1 : -1))
     if (this.#long >= PATIENCE) this.#move(elsewhere)
-    return results
   }
 
   #move(elsewhere: () => Promise<ModelSession>): void {

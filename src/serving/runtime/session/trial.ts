@@ -59,7 +59,7 @@ async function best(session: InferenceSession, TensorClass: Made, rows: number):
  * A run, and how long it alone held its event loop, milliseconds. onnxruntime-node runs in an immediate of its own, so one made just before it runs just before it:
  * what lies between is the run and nothing else.
  */
-export async function timedRun(session: Pick<InferenceSession, 'run'>, feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[]) {
+async function timedRun(session: Pick<InferenceSession, 'run'>, feeds: InferenceSession.OnnxValueMapType, fetch: readonly string[]) {
   let started = 0
   setImmediate(() => (started = performance.now()))
   const results = await session.run(feeds, fetch)

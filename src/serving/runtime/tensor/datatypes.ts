@@ -47,6 +47,8 @@ const FIXED: Readonly<Record<string, FixedType>> = {
   FP64: { bytes: 8, onnx: 'float64', kind: 'float', make: array(Float64Array) },
 }
 
+const BY_ONNX: ReadonlyMap<string, string> = new Map([...Object.entries(FIXED).map(([datatype, { onnx }]) => [onnx, datatype] as const), ['string', 'BYTES']])
+
 export const DATATYPES: readonly string[] = [...Object.keys(FIXED), 'BYTES']
 
 /** undefined for BYTES, and for what is no datatype. */
@@ -56,7 +58,7 @@ export function fixedType(datatype: string): FixedType | undefined {
 
 /** The datatype of an ONNX element type; undefined where the protocol has none. */
 export function datatypeOfOnnx(onnx: string): string | undefined {
-  return onnx === 'string' ? 'BYTES' : Object.keys(FIXED).find((datatype) => FIXED[datatype]?.onnx === onnx)
+  return BY_ONNX.get(onnx)
 }
 
 /** The elements as JSON has them: numbers (of any size), booleans, text. */

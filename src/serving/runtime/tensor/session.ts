@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { MillraceError, errnoCode, errorMessage } from '../../../platform/errors/index.ts'
-import { onnxRuntime } from '../onnx.ts'
+import { onnxRuntime, onnxRuntimeNow } from '../onnx.ts'
 import { runFailure } from '../run-failure.ts'
 import type { Provider } from '../session/messages.ts'
 import type { ModelSession } from '../session/port.ts'
@@ -72,7 +72,7 @@ export function checkInputs({ inputs }: TensorInterface, given: TensorMap): void
 
 /** Runs the model once. INPUT_INVALID or PREDICTION_FAILED with the runtime's own words; see `runFailure`. */
 export async function runSession(session: Pick<ModelSession, 'run'>, given: TensorMap, fetch: readonly string[]): Promise<TensorMap> {
-  const { Tensor: Made } = await onnxRuntime()
+  const { Tensor: Made } = onnxRuntimeNow() ?? (await onnxRuntime())
   const feeds: Record<string, Tensor> = {}
   for (const [name, { datatype, shape, data }] of given) {
     const type = fixedType(datatype)
@@ -90,7 +90,9 @@ export async function runSession(session: Pick<ModelSession, 'run'>, given: Tens
 
 /** What a run gave, by name. PREDICTION_FAILED where an output is missing, or no tensor. */
 export function tensorsOf(results: InferenceSession.OnnxValueMapType, fetch: readonly string[]): TensorMap {
-  return new Map(fetch.map((name) => [name, valueOf(name, results[name])]))
+  const tensors = new Map<string, TensorValue>()
+  for (const name of fetch) tensors.set(name, valueOf(name, results[name]))
+  return tensors
 }
 
 function valueOf(name: string, result: InferenceSession.OnnxValueMapType[string] | undefined): TensorValue {
