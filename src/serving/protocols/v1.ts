@@ -7,10 +7,10 @@ import { badRequest, describeType, isObject } from './shapes.ts'
 export const v1Protocol: Protocol = {
   name: 'v1',
   accept: acceptJson,
-  parse: ({ bytes }, { byRows: { columns } }) => {
+  parse: ({ bytes, maxRows }, { byRows: { columns } }) => {
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with instances`)
-    return { rows: readInstances(body['instances'], columns), present: presentPredictions }
+    return { rows: readInstances(body['instances'], { columns, maxRows }), present: presentPredictions }
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }

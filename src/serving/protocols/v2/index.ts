@@ -6,7 +6,7 @@ import { parseTensors } from './ask.ts'
 import { COLUMN_DATATYPES } from './metadata.ts'
 import { present } from './outputs.ts'
 import { receiveTensor } from './received.ts'
-import { RawTensors, splitBody } from './request.ts'
+import { type OnlyInput, RawTensors, jsonBytes, splitBody } from './request.ts'
 
 /**
  * The Open Inference Protocol V2 over REST, tensors in JSON or raw after it (the binary extension, which `tritonclient` speaks by default). The tensors are the
@@ -17,8 +17,9 @@ export const v2Protocol: Protocol = {
   accept: (contentType) => {
     if (contentType === undefined || mediaType(contentType) !== 'application/octet-stream') acceptJson(contentType)
   },
+  jsonBytes,
   parse: (body, model) => {
-    const { json, rest } = splitBody(body, onlyInput(model))
+    const { json, rest } = splitBody(body, () => onlyInput(model))
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
     const { id, inputs } = json
     if (id !== undefined && typeof id !== 'string') throw badRequest(`id is ${describeType(id)}, expected a string`)
@@ -26,12 +27,12 @@ export const v2Protocol: Protocol = {
     const raw = new RawTensors(rest)
     const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()
-    return parseTensors(model, received, json, present, id)
+    return parseTensors(model, { inputs: received, wishes: json, id, maxRows: body.maxRows }, present)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }
 
-function onlyInput({ tensors, rows }: ModelShape): { readonly name: string; readonly datatype: string } | undefined {
-  const inputs = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: COLUMN_DATATYPES[type] })) ?? []
-  return inputs.length === 1 ? inputs[0] : undefined
+function onlyInput({ tensors, rows, batch }: ModelShape): OnlyInput | undefined {
+  const [input, ...others] = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: COLUMN_DATATYPES[type], shape: [-1] })) ?? []
+  return input && others.length === 0 ? { ...input, batched: batch > 1 } : undefined
 }

@@ -44,8 +44,8 @@ describe('a model’s own tensors', () => {
             const input = raw ? { name: 'x', datatype, shape, parameters: { binary_data_size: bytes.length } } : { name: 'x', datatype, shape, data: rows }
             const head = Buffer.from(JSON.stringify({ id: 'seven', inputs: [input], parameters: { binary_data_output: raw } }))
             const parsed = await v2Protocol.parse(
-              { bytes: raw ? Buffer.concat([head, bytes]) : head, headers: raw ? { 'inference-header-content-length': String(head.length) } : {} },
-              { tensors, rows: null, get byRows(): never { throw new Error('not by rows') } },
+              { bytes: raw ? Buffer.concat([head, bytes]) : head, headers: raw ? { 'inference-header-content-length': String(head.length) } : {}, maxRows: 5 },
+              { tensors, rows: null, batch: 1, get byRows(): never { throw new Error('not by rows') } },
             )
             assert.ok('tensors' in parsed)
             const outputs = await runSession(session, parsed.tensors, parsed.fetch)
