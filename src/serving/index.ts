@@ -126,7 +126,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     retentionMs: retention === undefined ? undefined : durationMs(retention),
     counted: () => tally.savedTo,
   })
-  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle })
+  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle, jsonLimit: bodyLimitsOf(config).parsed })
   registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath.take, hotPath.takeWhole)
   await tally.start()

@@ -105,8 +105,8 @@ function readColumns(value: Readonly<Record<string, unknown>>, { columns, maxRow
     const values: readonly unknown[] = list
     refuseRows(values.length, maxRows)
     const width = Array.isArray(values[0]) ? values[0].length : 0
-    cells.add(values.length, Math.max(1, width), `inputs.${name}`)
     if (width === 0) {
+      cells.add(values.length, 1, `inputs.${name}`)
       lists.push([name, values])
       continue
     }
@@ -114,6 +114,7 @@ function readColumns(value: Readonly<Record<string, unknown>>, { columns, maxRow
       if (Array.isArray(cell) && cell.length === width) return cell
       throw badRequest(`inputs.${name}[${row}] is ${Array.isArray(cell) ? `a list of ${cell.length}` : describeType(cell)}, expected a list of ${width}, as inputs.${name}[0] is`)
     })
+    cells.add(values.length, width, `inputs.${name}`)
     if (width === 1 && known.has(name)) lists.push([name, cellsOf.map(([cell]) => cell)])
     else for (let i = 0; i < width; i++) lists.push([`${name}_${i}`, cellsOf.map((row) => row[i])])
   }

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { MillraceError } from '../../../platform/errors/index.ts'
+import { TextCount } from '../bounds.ts'
 import { parseJson } from '../json.ts'
 import type { ReceivedBody } from '../protocol.ts'
 import { fixedType } from '../../runtime/tensor/datatypes.ts'
@@ -65,6 +66,8 @@ export function jsonBytes(headers: IncomingHttpHeaders): number | undefined {
 export class RawTensors {
   readonly #bytes: Buffer
   #at = 0
+  /** Elements of those that are text. */
+  readonly texts = new TextCount()
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes
