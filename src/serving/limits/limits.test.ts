@@ -5,6 +5,7 @@ import { MillraceError } from '../../platform/errors/index.ts'
 import { parseJson } from '../protocols/json.ts'
 import { Admission } from './admission.ts'
 import { BatchTimes } from './batch-times.ts'
+import { Entrance } from './entrance.ts'
 import { Quota, rateLimit } from './quota.ts'
 import { unwanted } from './recipient.ts'
 import { timeoutOf, timeoutParameter } from './timeout.ts'
@@ -34,6 +35,17 @@ describe('how long batches take', () => {
       }),
     )
   })
+})
+
+test('requests that wait for a version to be loaded hold so much together, and one may hold any', async () => {
+  const entrance = new Entrance()
+  const loading = Promise.withResolvers<string>()
+  const first = entrance.whileLoading(loading.promise, 30 * 1024 * 1024)
+  await assert.rejects(entrance.whileLoading(Promise.reject(new Error('too late')), 4 * 1024 * 1024), code('OVERLOADED'))
+  const second = entrance.whileLoading(loading.promise, 1024)
+  loading.resolve('loaded')
+  assert.deepEqual(await Promise.all([first, second]), ['loaded', 'loaded'])
+  assert.equal(await entrance.whileLoading(Promise.resolve('at once'), 64 * 1024 * 1024), 'at once')
 })
 
 describe('admission', () => {

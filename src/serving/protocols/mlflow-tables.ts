@@ -15,6 +15,12 @@ export interface TableShape {
   readonly maxRows: number
 }
 
+/** Its rows, and what they are worth in bytes where the file's own tell nothing. */
+export interface Table {
+  readonly rows: readonly Row[]
+  readonly bytes?: number
+}
+
 export const CONTENT_TYPES = Object.keys(FORMATS)
 
 /** A body without a type is taken for JSON; undefined for a type that MLflow's scoring server does not read. */
@@ -26,9 +32,9 @@ export function tableFormat(contentType: string | undefined): Format | undefined
 }
 
 /** The rows of a table in CSV (RFC 4180, a header line, an empty field is null) or Parquet. BAD_REQUEST says what is wrong with the file. */
-export async function readTable(format: 'csv' | 'parquet', bytes: Buffer, model: TableShape): Promise<readonly Row[]> {
+export async function readTable(format: 'csv' | 'parquet', bytes: Buffer, model: TableShape): Promise<Table> {
   if (bytes.length === 0) throw badRequest(`the body is empty, expected ${format === 'csv' ? 'CSV' : 'Parquet'}`)
-  if (format === 'csv') return readCsv(bytes, model)
+  if (format === 'csv') return { rows: await readCsv(bytes, model) }
   const { readParquet } = await import('./parquet/index.ts')
   return readParquet(bytes, model.maxRows)
 }

@@ -16,7 +16,7 @@ export const mlflowProtocol: Protocol = {
   },
   parse: ({ bytes, headers, maxRows }, { byRows: { columns } }) => {
     const format = tableFormat(headers['content-type'])
-    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, { columns, maxRows }).then((rows) => ({ rows, present: presentPredictions }))
+    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, { columns, maxRows }).then((table) => ({ ...table, present: presentPredictions }))
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with one of ${FORMS.join(', ')}`)
     let form: (typeof FORMS)[number] | undefined

@@ -76,7 +76,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
       const prediction = await plane.tensors.infer(deployment, target, { ...asked, inputs, fetch })
       return { answer: parsed.present(prediction, id), version: prediction.version, metrics: prediction.metrics }
     }
-    const prediction = await plane.predict(deployment, target, { ...asked, rows: parsed.rows })
+    const prediction = await plane.predict(deployment, target, { ...asked, rows: parsed.rows, bytes: Math.max(bytes, parsed.bytes ?? 0) })
     return { answer: parsed.present(prediction, id), version: prediction.version, metrics: prediction.metrics }
   } finally {
     clearTimeout(timer)

@@ -52,6 +52,8 @@ export type HttpAnswer = string | BinaryAnswer
 
 export interface ParsedRows<A = HttpAnswer> extends Identified {
   readonly rows: readonly Row[]
+  /** What the rows are worth, where the body was so much smaller that it says nothing of what waits in the queue. */
+  readonly bytes?: number
   readonly present: (prediction: Prediction, requestId: string) => A
 }
 

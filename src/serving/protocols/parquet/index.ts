@@ -14,6 +14,7 @@ const DEEPEST = 32
 const MOST_LOOKS = 2 ** 24
 /** Characters of text, row by row: a dictionary can say the same long one for every row in a bit. */
 const MOST_TEXT = 16 * 1024 * 1024
+const NUMBER_BYTES = 8
 /** Bytes of a number: those of a longer decimal would cost their square. */
 const MOST_NUMBER = 64
 const BYTE_ARRAY = 6
@@ -26,10 +27,10 @@ const NO_SCALAR = Object.freeze({})
 const TEXT = new TextDecoder()
 
 /**
- * The rows of a Parquet file: its columns of single values, others are left out. BODY_TOO_LARGE for more than `maxRows`; BAD_REQUEST for what cannot be read, or would take much more memory than its
- * bytes are worth. hyparquet trusts what a file says of itself, so it gets none that was not checked.
+ * The rows of a Parquet file, and what they are worth in bytes: its columns of single values, others are left out. BODY_TOO_LARGE for more than `maxRows`; BAD_REQUEST for what cannot be read, or
+ * would take much more memory than its bytes are worth. hyparquet trusts what a file says of itself, so it gets none that was not checked.
  */
-export async function readParquet(bytes: Buffer, maxRows: number): Promise<readonly Row[]> {
+export async function readParquet(bytes: Buffer, maxRows: number): Promise<{ readonly rows: readonly Row[]; readonly bytes: number }> {
   const { parquetMetadata, parquetReadObjects } = await import('hyparquet')
   const file = new Uint8Array(bytes)
   try {
@@ -45,7 +46,7 @@ export async function readParquet(bytes: Buffer, maxRows: number): Promise<reado
       compressors: DECOMPRESSORS,
       parsers: { jsonFromBytes: (json: Uint8Array | undefined) => json && TEXT.decode(json), geometryFromBytes: () => NO_SCALAR, geographyFromBytes: () => NO_SCALAR },
     })
-    return plainRows(rows)
+    return { rows, bytes: NUMBER_BYTES * rows.length * columns.size + makePlain(rows) }
   } catch (error) {
     if (error instanceof MillraceError) throw error
     throw badRequest(`the body is no Parquet that can be read: ${errorMessage(error)}`)
@@ -121,8 +122,8 @@ function* chunksOf({ row_groups: groups }: FileMetaData, columns: ReadonlyMap<st
   }
 }
 
-/** In place. */
-function plainRows(rows: Record<string, unknown>[]): readonly Row[] {
+/** In place. How many characters of text there are. */
+function makePlain(rows: readonly Record<string, unknown>[]): number {
   let text = 0
   for (const row of rows) {
     for (const name in row) {
@@ -132,7 +133,7 @@ function plainRows(rows: Record<string, unknown>[]): readonly Row[] {
     }
     if (text > MOST_TEXT) throw badRequest(`the Parquet holds more than ${MOST_TEXT} characters of text; send fewer rows at a time`)
   }
-  return rows
+  return text
 }
 
 /** A value of Parquet as JSON would hold it: pandas writes a missing number as NaN. */

@@ -37,7 +37,7 @@ describe('Parquet', () => {
       const duck = await DuckDb.open()
       await duck.run(`COPY (${SELECT}) TO '${file}' (FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE 100)`)
       duck.close()
-      const rows = await readParquet(readFileSync(file), 300)
+      const { rows } = await readParquet(readFileSync(file), 300)
       assert.deepEqual(
         rows.map((row) => ({ ...row })),
         Array.from({ length: 300 }, (_, i) => ({ d: i / 4, i: i % 3 === 0 ? null : i, s: ['AA', 'UA', null][i % 3], u: `é${i}`, b: i % 2 === 0, one: 'same' })),
@@ -47,8 +47,9 @@ describe('Parquet', () => {
   }
 
   test('a file made by hand is read', async () => {
-    const rows = await readParquet(parquetOf({ rows: 3, columns: [coded(one, dataPage({ values: 3, encoding: ENCODING.dictionary, bytes: run(3) }))] }), MAX_ROWS)
+    const { rows, bytes } = await readParquet(parquetOf({ rows: 3, columns: [coded(one, dataPage({ values: 3, encoding: ENCODING.dictionary, bytes: run(3) }))] }), MAX_ROWS)
     assert.deepEqual(rows.map((row) => ({ ...row })), [{ x: 1.5 }, { x: 1.5 }, { x: 1.5 }])
+    assert.equal(bytes, 24)
   })
 
   const long = 'x'.repeat(MEGABYTE)
