@@ -9,6 +9,7 @@ import type { Logger } from '../platform/log/index.ts'
 import { traceIdOf } from '../platform/tracing/index.ts'
 import { recordingOf } from './journal/recording.ts'
 import type { Lifecycle } from './limits/lifecycle.ts'
+import type { BodyLimits } from './protocols/body.ts'
 import { Deployment } from './routing/deployment.ts'
 import { LATEST, type ModelRepository } from './routing/model-repository.ts'
 import type { AskFeatures, LookupObserver } from './runtime/lookup.ts'
@@ -23,8 +24,6 @@ export interface DeploymentsOptions {
   readonly folder: string
 }
 
-/** One request may have so many bytes. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
-const LARGEST_PREDICTION = 2 * 1024 * 1024
 const DRAIN_MS = 10_000
 
 /** Milliseconds; see `createAwake`. None where whoever asks, or another worker, would have to wait for the core. */
@@ -32,8 +31,10 @@ export function busyPollOf({ services: { serving } }: Pick<ProjectConfig, 'servi
   return availableParallelism() > serving.workers ? Number.parseInt(serving.busy_poll, 10) / 1000 : 0
 }
 
-export function bodyLimitOf({ http }: Pick<ProjectConfig, 'http'>): number {
-  return Math.min(http.body_limit, LARGEST_PREDICTION)
+/** How long the body of a prediction may be, and a message of gRPC. */
+export function bodyLimitsOf({ http, services: { serving } }: Pick<ProjectConfig, 'http' | 'services'>): BodyLimits {
+  const raw = serving.body_limit ?? http.body_limit
+  return { raw, parsed: Math.min(serving.json_limit, raw) }
 }
 
 /** Deployments as the configuration has them, with nothing behind their aliases yet. CONFIG_INVALID where a model stands there twice. */

@@ -7,7 +7,7 @@ import { createHostCheck } from '../platform/http/index.ts'
 import type { ServiceContext, ServiceDefinition, ServiceInstance } from '../platform/service/index.ts'
 import type { CallOptions } from './grpc/calls.ts'
 import type { GrpcServer } from './grpc/index.ts'
-import { bodyLimitOf, busyPollOf, deploymentsOf, drain, makeDeployments, onDemandOf, undeclared } from './deployments.ts'
+import { bodyLimitsOf, busyPollOf, deploymentsOf, drain, makeDeployments, onDemandOf, undeclared } from './deployments.ts'
 import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
@@ -113,7 +113,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     clock,
     metrics,
     log,
-    bodyLimit: bodyLimitOf(config),
+    bodyLimits: bodyLimitsOf(config),
     hostAllowed: createHostCheck(config.http.allowed_hosts),
     lifecycle,
     tracing: context.tracing,
@@ -128,7 +128,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     retentionMs: retention === undefined ? undefined : durationMs(retention),
     counted: () => tally.savedTo,
   })
-  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle })
+  await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle, jsonLimit: bodyLimitsOf(config).parsed })
   registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath.take, hotPath.takeWhole, { busyPollMs: busyPollOf(config) })
   context.describe(() => describeModels(servedModels(router, repository !== null)))
@@ -187,8 +187,9 @@ function lookAgain(router: Router, deployments: readonly Deployment[]): void {
 }
 
 /** Imported only where it is asked for: it takes 30 MB. */
-async function openGrpc({ services: { serving }, http }: ProjectConfig, calls: CallOptions): Promise<GrpcServer | undefined> {
+async function openGrpc(config: ProjectConfig, calls: CallOptions): Promise<GrpcServer | undefined> {
+  const { serving } = config.services
   if (serving.grpc_port === undefined) return undefined
   const { startGrpc } = await import('./grpc/index.ts')
-  return startGrpc({ ...calls, host: serving.host, port: serving.grpc_port, messageLimit: bodyLimitOf({ http }) })
+  return startGrpc({ ...calls, host: serving.host, port: serving.grpc_port, limits: bodyLimitsOf(config) })
 }

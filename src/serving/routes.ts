@@ -22,13 +22,15 @@ export interface RoutesOptions {
   readonly keeper: Keeper
   readonly hotPath: RequestTaker
   readonly lifecycle: Lifecycle
+  /** Bytes of JSON at the routes of the inference protocols. */
+  readonly jsonLimit: number
 }
 
 /** The routes off the hot path, and the hot path's own in the OpenAPI document. */
-export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, keeper, hotPath, lifecycle }: RoutesOptions): Promise<void> {
+export async function registerRoutes(http: HttpServer, { router, rollouts, repository, journal, keeper, hotPath, lifecycle, jsonLimit }: RoutesOptions): Promise<void> {
   await registerPredictions(http, hotPath)
   await http.register(async (scope) => {
-    useProtocolManners(scope)
+    useProtocolManners(scope, jsonLimit)
     registerInferenceProtocol(scope, router, lifecycle)
     registerV1(scope, router)
     registerRepositoryRoutes(scope, router, repository)

@@ -30,6 +30,8 @@ const services = closed({
     instances: Type.Array(Type.String({ pattern: '^http://[^/\\s]+$', form: '`http://HOST:PORT`' }), { default: [], description: 'Where instances of serving answer that a load balancer stands before; see `millrace haproxy`' }),
     workers: Type.Integer({ minimum: 1, maximum: 64, default: 1, description: 'Processes that answer predictions at the one port. 1: the service itself; more: so many beside it' }),
     grpc_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'Port for the Open Inference Protocol over gRPC, at the same host; left out: no gRPC' })),
+    body_limit: Type.Optional(Type.Integer({ minimum: 1024, description: 'Longest body of a prediction, and message of gRPC, in bytes; left out: `http.body_limit`' })),
+    json_limit: Type.Integer({ minimum: 1024, default: 2 * 1024 * 1024, description: 'Longest body of a prediction that is no raw tensors, in bytes: JSON, CSV, Parquet, and what of a message of gRPC is not raw. It takes many times its size in memory, and parsing it holds up all other requests' }),
     drain: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `5s`', default: '0s', description: 'After SIGTERM: how long it still takes new connections while it says that it is not ready, so that what balances the load sends elsewhere' }),
     busy_poll: Type.String({
       pattern: '^\\d{1,4}us$',

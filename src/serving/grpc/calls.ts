@@ -32,6 +32,7 @@ export function inferenceCalls(options: CallOptions) {
   const { router, repository, log } = options
   const unary = <Q, A>(answer: (request: Q) => A | Promise<A>): handleUnaryCall<Q, A> => async ({ request }, callback) => {
     try {
+      if (request instanceof MillraceError) throw request
       callback(null, await answer(request))
     } catch (error) {
       const known = toMillraceError(error)
@@ -72,7 +73,12 @@ function isModelReady(router: Router, model: string, version: string | undefined
 /** The request's own moment, id and probe mark come as metadata, under the names that the headers have. */
 function inferCall(options: CallOptions): handleUnaryCall<InferRequest, InferResponse> {
   return async (call, callback) => {
-    const { model_name: model, model_version: version } = call.request
+    const { request } = call
+    if (request instanceof MillraceError) {
+      options.metrics.failed('', request.code)
+      return callback(toStatus(request))
+    }
+    const { model_name: model, model_version: version } = request
     const exchange = new CallExchange(call, callback, options)
     options.lifecycle.inFlight++
     try {

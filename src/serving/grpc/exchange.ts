@@ -60,10 +60,10 @@ export class CallExchange implements Question<InferResponse> {
     return typeof value === 'string' ? value : undefined
   }
 
-  parse(model: ModelShape): ParsedBody<InferResponse> {
+  parse(model: ModelShape, maxRows: number): ParsedBody<InferResponse> {
     const { request } = this.#call
     const { id, raw_input_contents: raw } = request
-    return parseTensors(model, tensorsOf(request), wishesOf(request), presenter(raw.length > 0), id === '' ? undefined : id)
+    return parseTensors(model, { inputs: tensorsOf(request), wishes: wishesOf(request), id: id === '' ? undefined : id, maxRows }, presenter(raw.length > 0))
   }
 
   counted(quota: CallerQuota, state: QuotaState): void {

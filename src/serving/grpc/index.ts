@@ -5,6 +5,8 @@ import { ReflectionService } from '@grpc/reflection'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { portHolder } from '../../platform/http/port-holder.ts'
 import { isReady } from '../protocols/v2/server.ts'
+import type { BodyLimits } from '../protocols/body.ts'
+import { boundedService } from './bounds.ts'
 import { type CallOptions, inferenceCalls } from './calls.ts'
 import { Health } from './health.ts'
 import { Receiving, receivingInterceptor } from './receiving.ts'
@@ -12,8 +14,8 @@ import { Receiving, receivingInterceptor } from './receiving.ts'
 export interface GrpcOptions extends CallOptions {
   readonly host: string
   readonly port: number
-  /** Bytes of one message: the limit that bodies have over HTTP. */
-  readonly messageLimit: number
+  /** Bytes of one message: the limits that bodies have over HTTP. */
+  readonly limits: BodyLimits
 }
 
 export interface GrpcServer {
@@ -25,19 +27,21 @@ const SERVICE = 'inference.GRPCInferenceService'
 const PROTO = fileURLToPath(new URL('./open_inference.proto', import.meta.url))
 /** Calls of one connection at a time, each of which may hold a message; the rest wait at the client. */
 const CALLS_AT_ONCE = 64
-/** Of all connections: 32 MiB of messages that are not whole yet. */
-const RECEIVING = { atOnce: 16, waiting: 1024, patienceMs: 1000 }
+/** Of all connections: messages that are not whole yet, and what those may hold together. */
+const RECEIVING = { waiting: 1024, patienceMs: 1000 }
+const RECEIVING_BYTES = 128 * 1024 * 1024
+const [FEWEST_AT_ONCE, MOST_AT_ONCE] = [4, 16]
 const STOP_PATIENCE_MS = 5000
 
 /** Serves the Open Inference Protocol V2 over gRPC, with health and reflection, in the clear. PORT_TAKEN where it cannot listen. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
-  const { host, port, messageLimit, router, lifecycle } = options
+  const { host, port, limits, router, lifecycle } = options
   // It writes to stderr what it gives as errors too.
   setLogVerbosity(logVerbosity.NONE)
   const definition = loadSync(PROTO, { keepCase: true, longs: String, enums: String, defaults: true, oneofs: true })
-  const receiving = new Receiving(RECEIVING)
-  const server = new Server({ 'grpc.max_receive_message_length': messageLimit, 'grpc.max_concurrent_streams': CALLS_AT_ONCE, interceptors: [receivingInterceptor(receiving)] })
-  server.addService(definition[SERVICE] as ServiceDefinition, inferenceCalls(options))
+  const receiving = new Receiving({ ...RECEIVING, atOnce: Math.max(FEWEST_AT_ONCE, Math.min(MOST_AT_ONCE, Math.floor(RECEIVING_BYTES / limits.raw))) })
+  const server = new Server({ 'grpc.max_receive_message_length': limits.raw, 'grpc.max_concurrent_streams': CALLS_AT_ONCE, interceptors: [receivingInterceptor(receiving)] })
+  server.addService(boundedService(definition[SERVICE] as ServiceDefinition, limits.parsed), inferenceCalls(options))
   const health = new Health(['', SERVICE], () => isReady(router) && !lifecycle.leaving)
   health.addTo(server)
   new ReflectionService(definition).addToServer(server)

@@ -1,21 +1,23 @@
 import { convert } from '../runtime/tensor/convert.ts'
 import type { TensorData } from '../runtime/tensor/datatypes.ts'
-import { countOf } from '../runtime/tensor/value.ts'
+import { TextCount } from '../protocols/bounds.ts'
 import { badRequest } from '../protocols/shapes.ts'
 import { decodeBinary, textOf } from '../protocols/v2/elements.ts'
-import { type ReceivedTensor, describeTensor } from '../protocols/v2/received.ts'
+import { type ReceivedTensor, describeTensor, elementsSaid } from '../protocols/v2/received.ts'
 import { CONTENT_FIELDS, type Contents, type InferRequest, type InputTensor, type Parameters, fieldOf } from './messages.ts'
 
 /** The tensors of a request: raw, all of them, or typed. BAD_REQUEST or INPUT_INVALID says which is wrong, and how. */
 export function tensorsOf({ inputs, raw_input_contents: raw }: InferRequest): readonly ReceivedTensor[] {
   if (inputs.length === 0) throw badRequest('inputs is empty, expected a list of tensors')
   if (raw.length > 0 && raw.length !== inputs.length) throw badRequest(`raw_input_contents has ${raw.length} tensors, inputs has ${inputs.length}`)
+  const texts = new TextCount()
   return inputs.map((input, i) => {
     const { contents } = input
     const described = describeTensor({ ...input, shape: input.shape.map(Number) }, `inputs[${i}]`)
     const { datatype, shape, where } = described
-    const count = countOf(shape)
+    const count = elementsSaid(shape, where)
     const bytes = raw[i]
+    if (bytes && datatype === 'BYTES') texts.add(count, where)
     if (bytes && contents) throw badRequest(`${where} has contents, and raw_input_contents is given too: expected one of them`)
     return { ...described, data: { raw: bytes ? decodeBinary(bytes, datatype, count, where) : typed(input, count, where) } }
   })

@@ -5,6 +5,7 @@ import { MillraceError } from '../../platform/errors/index.ts'
 import { parseJson } from '../protocols/json.ts'
 import { Admission } from './admission.ts'
 import { BatchTimes } from './batch-times.ts'
+import { Entrance } from './entrance.ts'
 import { Quota, rateLimit } from './quota.ts'
 import { unwanted } from './recipient.ts'
 import { timeoutOf, timeoutParameter } from './timeout.ts'
@@ -36,6 +37,17 @@ describe('how long batches take', () => {
       { examples: [[[[105, 2.9e-7], [218, 0], [196, 0], [180, 0], [167, 0], [147, 0], [51, 0], [6, 0], [92, 1e-20], [60, 5.9e-12]], 1, 0]] },
     )
   })
+})
+
+test('requests that wait for a version to be loaded hold so much together, and one may hold any', async () => {
+  const entrance = new Entrance()
+  const loading = Promise.withResolvers<string>()
+  const first = entrance.whileLoading(loading.promise, 30 * 1024 * 1024)
+  await assert.rejects(entrance.whileLoading(Promise.reject(new Error('too late')), 4 * 1024 * 1024), code('OVERLOADED'))
+  const second = entrance.whileLoading(loading.promise, 1024)
+  loading.resolve('loaded')
+  assert.deepEqual(await Promise.all([first, second]), ['loaded', 'loaded'])
+  assert.equal(await entrance.whileLoading(Promise.resolve('at once'), 64 * 1024 * 1024), 'at once')
 })
 
 describe('admission', () => {

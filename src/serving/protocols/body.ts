@@ -1,5 +1,19 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { MillraceError } from '../../platform/errors/index.ts'
+import type { Protocol } from './protocol.ts'
+
+/** Bytes that one request may have. */
+export interface BodyLimits {
+  /** Of a body that is raw tensors, but for a little JSON. */
+  readonly raw: number
+  /** Of what is parsed value by value, which takes many times its size and holds the event loop: JSON, CSV, Parquet. At most `raw`. */
+  readonly parsed: number
+}
+
+export function limitOf({ jsonBytes }: Pick<Protocol, 'jsonBytes'>, headers: IncomingHttpHeaders, { raw, parsed }: BodyLimits): number {
+  const json = jsonBytes?.(headers)
+  return json !== undefined && json <= parsed ? raw : parsed
+}
 
 /** Bytes of bodies that are being received, all together: a bound on what slow senders can make us hold. */
 export class BodyBudget {

@@ -90,8 +90,8 @@ export class Exchange implements Question<HttpAnswer> {
     return typeof value === 'string' ? value : value?.[0]
   }
 
-  parse(model: ModelShape): ParsedBody | Promise<ParsedBody> {
-    return this.route.protocol.parse({ bytes: this.body ?? EMPTY, headers: this.request.headers }, model)
+  parse(model: ModelShape, maxRows: number): ParsedBody | Promise<ParsedBody> {
+    return this.route.protocol.parse({ bytes: this.body ?? EMPTY, headers: this.request.headers, maxRows }, model)
   }
 
   /** Answers will say what is left of the caller's quota. */

@@ -6,7 +6,7 @@ import type { Deployment } from '../routing/deployment.ts'
 import type { Located } from '../routing/locate.ts'
 import { splitVersion } from '../routing/reference.ts'
 import type { DataPlane } from '../runtime/plane.ts'
-import { BodyBudget, readBody } from './body.ts'
+import { BodyBudget, type BodyLimits, limitOf, readBody } from './body.ts'
 import { Exchange, type ExchangeOptions, type Route } from './exchange.ts'
 import { mlflowProtocol } from './mlflow.ts'
 import { predict } from './predict.ts'
@@ -21,14 +21,15 @@ export interface HotPathOptions extends ExchangeOptions {
   /** Whom a quota by address counts a request for. */
   readonly addressOf: (request: Exchange['request']) => string | undefined
   readonly clock: Clock
-  readonly bodyLimit: number
+  readonly bodyLimits: BodyLimits
   readonly hostAllowed: (host: string | undefined, origin: string | undefined) => boolean
 }
 
 const INFER = /^\/v2\/models\/([^/?]+)(?:\/versions\/([^/?]+))?\/infer$/
 const PREDICT = /^\/v1\/models\/([^/?]+?)(?:\/versions\/([^/?]+))?:predict$/
-/** Bodies being received, all together, in multiples of the limit of one. */
-const BODIES_AT_ONCE = 8
+/** Bodies being received, all together, in multiples of the limits of one. */
+const PARSED_AT_ONCE = 8
+const RAW_AT_ONCE = 4
 
 export interface HotPath {
   /** On the bare node:http server. */
@@ -40,7 +41,8 @@ export interface HotPath {
 /** Answers predictions, in the shapes of each protocol. Everything else is left to the routes. */
 export function createHotPath(options: HotPathOptions): HotPath {
   const { plane, deployments, lifecycle } = options
-  const budget = new BodyBudget(options.bodyLimit * BODIES_AT_ONCE)
+  const { bodyLimits } = options
+  const budget = new BodyBudget(Math.max(bodyLimits.parsed * PARSED_AT_ONCE, bodyLimits.raw * RAW_AT_ONCE))
   const counting = deployments.some((deployment) => deployment.quota !== null)
 
   const answer = async (exchange: Exchange): Promise<void> => {
@@ -100,7 +102,7 @@ export function createHotPath(options: HotPathOptions): HotPath {
       if (route === undefined) return false
       const exchange = new Exchange(request, response, route, requestId(request.headers['x-request-id']), options, { request, response })
       whenAdmitted(exchange, () =>
-        readBody(request, options.bodyLimit, budget, (error, bytes) => {
+        readBody(request, limitOf(route.protocol, request.headers, bodyLimits), budget, (error, bytes) => {
           if (bytes === null) return exchange.refuse(error)
           exchange.body = bytes
           void answer(exchange)
@@ -110,7 +112,7 @@ export function createHotPath(options: HotPathOptions): HotPath {
     },
     takeWhole: (request, response) => {
       const route = routeOf(request.url)
-      if (route === undefined || request.headers['content-encoding'] !== undefined || request.body.length > options.bodyLimit) return false
+      if (route === undefined || request.headers['content-encoding'] !== undefined || request.body.length > bodyLimits.parsed) return false
       const exchange = new Exchange(request, response, route, requestId(request.headers['x-request-id']), options, null)
       exchange.body = request.body
       whenAdmitted(exchange, () => void answer(exchange))

@@ -1,10 +1,10 @@
-import type { ColumnSpec } from '../../domain/signature.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
 import { readNested } from './nested.ts'
 import type { Protocol } from './protocol.ts'
+import { CellCount, refuseRows } from './bounds.ts'
 import { parseJson } from './json.ts'
-import { CONTENT_TYPES, readTable, tableFormat } from './mlflow-tables.ts'
+import { CONTENT_TYPES, type TableShape, readTable, tableFormat } from './mlflow-tables.ts'
 import { badRequest, describeType, isObject, refuseProto, rowsFromColumns } from './shapes.ts'
 
 const FORMS = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const
@@ -15,9 +15,9 @@ export const mlflowProtocol: Protocol = {
   accept: (contentType) => {
     if (tableFormat(contentType) === undefined) throw new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-type is ${contentType}, expected one of ${CONTENT_TYPES.join(', ')}, in UTF-8`)
   },
-  parse: ({ bytes, headers }, model) => {
+  parse: ({ bytes, headers, maxRows }, model) => {
     const format = tableFormat(headers['content-type'])
-    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, model.byRows.columns).then((rows) => ({ rows, present: presentPredictions }))
+    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, { columns: model.byRows.columns, maxRows }).then((table) => ({ ...table, present: presentPredictions }))
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with one of ${FORMS.join(', ')}`)
     let form: (typeof FORMS)[number] | undefined
@@ -30,7 +30,7 @@ export const mlflowProtocol: Protocol = {
     const { params } = body
     if (params !== undefined && params !== null && !isObject(params)) throw badRequest(`params is ${describeType(params)}, expected an object`)
     const nested = form === 'inputs' || form === 'instances' ? readNested(model, form, body[form]) : undefined
-    return nested ?? { rows: READERS[form](body[form], model.byRows.columns), params: params ?? undefined, present: presentPredictions }
+    return nested ?? { rows: READERS[form](body[form], { columns: model.byRows.columns, maxRows }), params: params ?? undefined, present: presentPredictions }
   },
   refuse: (error, requestId) => {
     // As MLflow: a content type that it does not know is answered in plain text.
@@ -51,11 +51,11 @@ export function presentPredictions({ kind, labels, scores, other }: Prediction):
   return `${answer}]}`
 }
 
-const READERS: Readonly<Record<(typeof FORMS)[number], (value: unknown, columns: readonly ColumnSpec[]) => readonly Row[]>> = {
-  dataframe_records: (value) => records(value, 'dataframe_records'),
+const READERS: Readonly<Record<(typeof FORMS)[number], (value: unknown, model: TableShape) => readonly Row[]>> = {
+  dataframe_records: (value, { maxRows }) => records(value, 'dataframe_records', maxRows),
   dataframe_split: readSplit,
-  instances: (value, columns) => (isScalarRow(value) ? [value] : readInstances(value, columns)),
-  inputs: (value, columns) => (isScalarRow(value) ? [value] : isObject(value) ? readColumns(value, columns) : readInstances(value, columns, 'inputs')),
+  instances: (value, model) => (isScalarRow(value) ? [value] : readInstances(value, model)),
+  inputs: (value, model) => (isScalarRow(value) ? [value] : isObject(value) ? readColumns(value, model) : readInstances(value, model, 'inputs')),
 }
 
 /** An object with no list in it is one row, in both forms of TensorFlow Serving. */
@@ -63,13 +63,14 @@ function isScalarRow(value: unknown): value is Row {
   return isObject(value) && Object.keys(value).length > 0 && Object.values(value).every((cell) => typeof cell !== 'object' || cell === null)
 }
 
-function records(value: unknown, form: string): readonly Row[] {
+function records(value: unknown, form: string, maxRows: number): readonly Row[] {
   if (!Array.isArray(value)) throw badRequest(`${form} is ${describeType(value)}, expected a list of objects`)
+  refuseRows(value.length, maxRows)
   for (let i = 0; i < value.length; i++) if (!isObject(value[i])) throw badRequest(`${form}[${i}] is ${describeType(value[i])}, expected an object`)
   return value
 }
 
-function readSplit(value: unknown, columns: readonly ColumnSpec[]): readonly Row[] {
+function readSplit(value: unknown, { columns, maxRows }: TableShape): readonly Row[] {
   if (!isObject(value)) throw badRequest(`dataframe_split is ${describeType(value)}, expected an object with columns and data`)
   for (const key of Object.keys(value)) if (!['columns', 'data', 'index'].includes(key)) throw badRequest(`dataframe_split.${key} is not known; expected columns, data, index`)
   const names = value['columns'] === undefined ? columns.map((column) => column.name) : value['columns']
@@ -77,12 +78,14 @@ function readSplit(value: unknown, columns: readonly ColumnSpec[]): readonly Row
   refuseProto(names)
   const { data } = value
   if (!Array.isArray(data)) throw badRequest(`dataframe_split.data is ${describeType(data)}, expected a list of rows`)
+  refuseRows(data.length, maxRows)
   return data.map((row: unknown, i) => positional(row, names, `dataframe_split.data[${i}]`))
 }
 
 /** TensorFlow Serving's row form: objects, or lists in the order of the signature; a bare value where the model has one column. */
-export function readInstances(value: unknown, columns: readonly ColumnSpec[], form = 'instances'): readonly Row[] {
+export function readInstances(value: unknown, { columns, maxRows }: TableShape, form = 'instances'): readonly Row[] {
   if (!Array.isArray(value)) throw badRequest(`${form} is ${describeType(value)}, expected a list`)
+  refuseRows(value.length, maxRows)
   const names = columns.map((column) => column.name)
   return value.map((row: unknown, i) => (isObject(row) ? row : positional(Array.isArray(row) || names.length !== 1 ? row : [row], names, `${form}[${i}]`)))
 }
@@ -97,16 +100,27 @@ function positional(row: unknown, names: readonly string[], where: string): Row 
 }
 
 /** TensorFlow Serving's column form: a list for each column; [[1], [2]] is the column [1, 2]; a [N, K] tensor gives columns NAME_0 … */
-function readColumns(value: Readonly<Record<string, unknown>>, columns: readonly ColumnSpec[]): readonly Row[] {
+function readColumns(value: Readonly<Record<string, unknown>>, { columns, maxRows }: TableShape): readonly Row[] {
+  const cells = new CellCount()
   const known = new Set(columns.map((column) => column.name))
   const lists: [string, readonly unknown[]][] = []
   for (const [name, list] of Object.entries(value)) {
     if (!Array.isArray(list)) throw badRequest(`inputs.${name} is ${describeType(list)}, expected a list with a value for each row`)
     const values: readonly unknown[] = list
+    refuseRows(values.length, maxRows)
     const width = Array.isArray(values[0]) ? values[0].length : 0
-    if (width === 0) lists.push([name, values])
-    else if (width === 1 && known.has(name)) lists.push([name, values.map((cell) => (Array.isArray(cell) ? cell[0] : cell))])
-    else for (let i = 0; i < width; i++) lists.push([`${name}_${i}`, values.map((cell) => (Array.isArray(cell) ? cell[i] : undefined))])
+    if (width === 0) {
+      cells.add(values.length, 1, `inputs.${name}`)
+      lists.push([name, values])
+      continue
+    }
+    const cellsOf = values.map((cell, row) => {
+      if (Array.isArray(cell) && cell.length === width) return cell
+      throw badRequest(`inputs.${name}[${row}] is ${Array.isArray(cell) ? `a list of ${cell.length}` : describeType(cell)}, expected a list of ${width}, as inputs.${name}[0] is`)
+    })
+    cells.add(values.length, width, `inputs.${name}`)
+    if (width === 1 && known.has(name)) lists.push([name, cellsOf.map(([cell]) => cell)])
+    else for (let i = 0; i < width; i++) lists.push([`${name}_${i}`, cellsOf.map((row) => row[i])])
   }
   const [first] = lists
   for (const [name, list] of lists) {

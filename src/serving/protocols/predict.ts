@@ -23,7 +23,8 @@ export interface Question<A> extends Recipient, Traced {
   deadline: number
   /** Of its body or message. */
   readonly bytes: number
-  parse(model: ModelShape): ParsedBody<A> | Promise<ParsedBody<A>>
+  /** `maxRows`: of a request by rows, at most. */
+  parse(model: ModelShape, maxRows: number): ParsedBody<A> | Promise<ParsedBody<A>>
 }
 
 export interface Answered<A> {
@@ -40,10 +41,10 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
   limitTime(question, Math.min(timeoutOf(question.header(TIMEOUT_HEADER)) ?? timeoutMs, timeoutMs))
   const split = reference === undefined ? deployment.split : null
   const aimed = split?.preferred((name) => question.header(name)) ?? (reference === undefined ? deployment.target() : deployment.at(reference))
-  let target = aimed instanceof Promise ? await inTime(question, aimed) : aimed
+  let target = aimed instanceof Promise ? await inTime(question, plane.entrance.whileLoading(aimed, question.bytes)) : aimed
   question.model = deployment.name
   if (question.span) nameModel(question.span, deployment.name, target)
-  const parsing = question.parse(target.model)
+  const parsing = question.parse(target.model, deployment.limits.maxRows)
   let parsed = parsing instanceof Promise ? await whileHeld(target, parsing) : parsing
   if (parsed.id !== undefined && question.header('x-request-id') === undefined) question.id = parsed.id
   if (parsed.timeoutMs !== undefined) limitTime(question, parsed.timeoutMs)
@@ -51,7 +52,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
     const read = target.model
     question.assignment = split.assign(deployment.target(), { id: question.id, header: (name) => question.header(name), parsed })
     target = question.assignment.target
-    if (target.model !== read) parsed = await whileHeld(target, question.parse(target.model))
+    if (target.model !== read) parsed = await whileHeld(target, question.parse(target.model, deployment.limits.maxRows))
     question.span?.set({ 'millrace.version': target.model.version, 'millrace.alias': target.alias, 'millrace.rollout.arm': question.assignment.meter.arm })
   }
   question.span?.set({ 'millrace.rows': rowsOf(parsed) })
@@ -75,7 +76,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
       const prediction = await plane.tensors.infer(deployment, target, { ...asked, inputs, fetch })
       return { answer: parsed.present(prediction, id), version: prediction.version, metrics: prediction.metrics }
     }
-    const prediction = await plane.predict(deployment, target, { ...asked, rows: parsed.rows, params: parsed.params })
+    const prediction = await plane.predict(deployment, target, { ...asked, rows: parsed.rows, params: parsed.params, bytes: Math.max(bytes, parsed.bytes ?? 0) })
     return { answer: parsed.present(prediction, id), version: prediction.version, metrics: prediction.metrics }
   } finally {
     keep(timer)

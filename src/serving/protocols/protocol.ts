@@ -12,6 +12,8 @@ export interface Protocol {
   readonly name: string
   /** Looked at before the body is read. Throws UNSUPPORTED_MEDIA_TYPE, saying which are expected. */
   readonly accept: (contentType: string | undefined) => void
+  /** Of a body that has raw tensors behind its JSON: bytes of that JSON. Undefined for one that is parsed whole, as those of other protocols are. */
+  readonly jsonBytes?: (headers: IncomingHttpHeaders) => number | undefined
   /** Throws BAD_REQUEST or INPUT_INVALID, saying what was found and what was expected. */
   readonly parse: (body: ReceivedBody, model: ModelShape) => ParsedBody | Promise<ParsedBody>
   readonly refuse: (error: MillraceError, requestId: string) => { readonly contentType: string; readonly body: string }
@@ -20,12 +22,16 @@ export interface Protocol {
 export interface ReceivedBody {
   readonly bytes: Buffer
   readonly headers: IncomingHttpHeaders
+  /** Rows of one request at most: what has more is refused before rows are made of it. */
+  readonly maxRows: number
 }
 
 /** What a protocol may know of the model that answers: how it is asked by rows, by tensors, or by both. */
 export interface ModelShape {
   readonly rows: RowShape | null
   readonly tensors: TensorInterface | null
+  /** Requests by tensors go together along the first axis up to so many; 1: that axis is no batch, as far as is known. */
+  readonly batch: number
   /** `rows`; INPUT_INVALID where there are none. */
   readonly byRows: RowShape
 }
@@ -53,6 +59,8 @@ export interface ParsedRows<A = HttpAnswer> extends Identified {
   readonly rows: readonly Row[]
   /** For the model, beside its rows. */
   readonly params?: Row | undefined
+  /** What the rows are worth, where the body was so much smaller that it says nothing of what waits in the queue. */
+  readonly bytes?: number
   readonly present: (prediction: Prediction, requestId: string) => A
 }
 

@@ -4,11 +4,11 @@ import { parseJson } from './json.ts'
 
 /**
  * Makes routes of the inference protocols speak as their clients expect: errors are `{"error": message}`, and a body is JSON whatever its type says, or nothing
- * (`tritonclient` sends neither a type nor, to the repository index, a body).
+ * (`tritonclient` sends neither a type nor, to the repository index, a body). A body has `jsonLimit` bytes at most.
  */
-export function useProtocolManners(scope: HttpServer): void {
+export function useProtocolManners(scope: HttpServer, jsonLimit: number): void {
   scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (_request, body, done) => {
+  scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer', bodyLimit: jsonLimit }, (_request, body, done) => {
     try {
       done(null, body.length === 0 ? null : parseJson(body))
     } catch (error) {

@@ -8,11 +8,11 @@ import { badRequest, describeType, isObject } from './shapes.ts'
 export const v1Protocol: Protocol = {
   name: 'v1',
   accept: acceptJson,
-  parse: ({ bytes }, model) => {
+  parse: ({ bytes, maxRows }, model) => {
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with instances`)
     const { instances } = body
-    return readNested(model, 'instances', instances) ?? { rows: readInstances(instances, model.byRows.columns), present: presentPredictions }
+    return readNested(model, 'instances', instances) ?? { rows: readInstances(instances, { columns: model.byRows.columns, maxRows }), present: presentPredictions }
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }

@@ -7,7 +7,7 @@ import { createHostCheck, openDoor } from '../../platform/http/index.ts'
 import { type Logger, createLogger } from '../../platform/log/index.ts'
 import { createMetrics } from '../../platform/metrics/index.ts'
 import type { Tracing } from '../../platform/tracing/index.ts'
-import { bodyLimitOf, busyPollOf, drain, makeDeployments } from '../deployments.ts'
+import { bodyLimitsOf, busyPollOf, drain, makeDeployments } from '../deployments.ts'
 import { createHotPath } from '../protocols/hot-path.ts'
 import { recentRecords } from '../journal/recent.ts'
 import { Lifecycle } from '../limits/lifecycle.ts'
@@ -84,7 +84,7 @@ export class Worker {
       clock,
       metrics: this.#metrics,
       log,
-      bodyLimit: bodyLimitOf(config),
+      bodyLimits: bodyLimitsOf(config),
       hostAllowed: createHostCheck(config.http.allowed_hosts),
       lifecycle: this.#lifecycle,
       tracing,

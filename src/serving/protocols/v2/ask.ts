@@ -16,16 +16,25 @@ const FIT_ID = /^[\w.:\-/]{1,128}$/
 /** Writes an answer in the form of one transport. */
 export type Presenter<A> = (answered: Answered, asked: readonly OutputAsked[], valueOf: (name: string) => TensorValue, requestId: string) => A
 
-/**
- * What a request asks of a model, whichever transport brought it: of the model's own tensors, or of the columns that it is asked by. `request` has `outputs` and
- * `parameters` as the protocol's JSON has them. Its own `id` is echoed; one that fits names the request.
- */
-export function parseTensors<A>(model: ModelShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>, id: string | undefined): ParsedBody<A> {
+/** A request of the protocol, as it came by any transport. */
+export interface TensorQuestion {
+  readonly inputs: readonly ReceivedTensor[]
+  /** `outputs` and `parameters`, as the protocol's JSON has them. */
+  readonly wishes: Readonly<Record<string, unknown>>
+  /** Its own; is echoed, and one that fits names the request. */
+  readonly id: string | undefined
+  /** Rows that it may have where it asks by columns. */
+  readonly maxRows: number
+}
+
+/** What a request asks of a model: of the model's own tensors, or of the columns that it is asked by. */
+export function parseTensors<A>(model: ModelShape, question: TensorQuestion, present: Presenter<A>): ParsedBody<A> {
   const { tensors, rows } = model
-  const own = tensors && (rows === null || namesTensors(tensors, received))
+  const { id, inputs, wishes } = question
+  const own = tensors && (rows === null || namesTensors(tensors, inputs))
   const write: Presenter<A> = id === undefined ? present : (answered, asked, valueOf) => present(answered, asked, valueOf, id)
-  const parsed = own ? askTensors(tensors, received, request, write) : askRows(model.byRows, received, request, write)
-  const timeoutMs = timeoutParameter(parametersOf(request, '')['timeout'])
+  const parsed = own ? askTensors(tensors, inputs, wishes, write) : askRows(model.byRows, question, write)
+  const timeoutMs = timeoutParameter(parametersOf(wishes, '')['timeout'])
   return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
 }
 
@@ -43,13 +52,12 @@ function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTens
   }
 }
 
-function askRows<A>({ columns, answers }: RowShape, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedRows<A> {
-  const known = new Set(columns.map((column) => column.name))
-  const lists = received.flatMap((tensor) => columnsOf(tensor, known))
+function askRows<A>({ columns, answers }: RowShape, { inputs, wishes, maxRows }: TensorQuestion, present: Presenter<A>): ParsedRows<A> {
+  const lists = columnsOf(inputs, new Set(columns.map((column) => column.name)), maxRows)
   const [first] = lists
   for (const [name, list] of lists) {
     if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
   }
-  const asked = outputsAsked(answers, request)
+  const asked = outputsAsked(answers, wishes)
   return { rows: rowsFromColumns(lists), present: (prediction: Prediction, requestId) => present(prediction, asked, rowTensors(prediction), requestId) }
 }

@@ -1,19 +1,29 @@
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { fixedType } from '../../runtime/tensor/datatypes.ts'
+import { countOf } from '../../runtime/tensor/value.ts'
+import { CellCount, refuseRows } from '../bounds.ts'
 import { badRequest } from '../shapes.ts'
 import { rowValues } from './elements.ts'
 import type { ReceivedTensor } from './received.ts'
 
-/** An empty tensor may claim any width. */
-const MOST_COLUMNS = 100_000
+type Column = [string, readonly unknown[]]
 
-/** The columns that one tensor gives: itself for shape [N] or [N, 1], NAME_0 … NAME_K-1 for [N, K]. */
-export function columnsOf({ name, datatype, shape, data, where }: ReceivedTensor, known: ReadonlySet<string>): [string, readonly unknown[]][] {
-  if (shape.length === 0) throw badRequest(`${where}.shape: expected a size for each dimension, the first that of the rows`)
+/** The columns that tensors give: each itself for shape [N] or [N, 1], NAME_0 … NAME_K-1 for [N, K]. BODY_TOO_LARGE for more than `maxRows` rows. */
+export function columnsOf(tensors: readonly ReceivedTensor[], known: ReadonlySet<string>, maxRows: number): Column[] {
+  const cells = new CellCount()
+  for (const { shape, where } of tensors) {
+    const [rows] = shape
+    if (rows === undefined) throw badRequest(`${where}.shape: expected a size for each dimension, the first that of the rows`)
+    refuseRows(rows, maxRows)
+    cells.add(rows, countOf(shape.slice(1)), `${where}.shape is [${shape.join(', ')}]`)
+  }
+  return tensors.flatMap((tensor) => columnsOfOne(tensor, known))
+}
+
+function columnsOfOne({ name, datatype, shape, data, where }: ReceivedTensor, known: ReadonlySet<string>): Column[] {
   const values = 'raw' in data ? rowValues(data.raw, datatype, where) : data.json.map(readerOf(datatype, where))
   const rows = shape[0] ?? 0
-  const width = shape.slice(1).reduce((product, size) => product * size, 1)
-  if (width > MOST_COLUMNS) throw badRequest(`${where}.shape is [${shape.join(', ')}]: expected ${MOST_COLUMNS} columns at most`)
+  const width = countOf(shape.slice(1))
   if (width === 1 && (shape.length <= 2 || known.has(name))) return [[name, values]]
   return Array.from({ length: width }, (_, i) => [`${name}_${i}`, Array.from({ length: rows }, (__, row) => values[row * width + i])])
 }

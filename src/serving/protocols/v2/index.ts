@@ -7,7 +7,7 @@ import { COLUMN_DATATYPES } from './metadata.ts'
 import { present } from './outputs.ts'
 import { type Framed, Frames } from './frame.ts'
 import { receiveFramed, receiveTensor } from './received.ts'
-import { HEADER_LENGTH, RawTensors, splitBody } from './request.ts'
+import { type OnlyInput, RawTensors, jsonBytes, splitBody } from './request.ts'
 
 const FRAMES = new Frames()
 
@@ -21,14 +21,16 @@ export const v2Protocol: Protocol = {
     if (contentType === undefined || contentType === 'application/json') return
     if (mediaType(contentType) !== 'application/octet-stream') acceptJson(contentType)
   },
+  jsonBytes,
   parse: (body, model) => {
     const exact = model.tensors?.inputs.some(({ datatype }) => datatype === 'INT64' || datatype === 'UINT64') === true
-    const framed = body.headers[HEADER_LENGTH] === undefined ? readFramed(body.bytes.toString('utf8'), exact) : null
+    const framed = jsonBytes(body.headers) === undefined ? readFramed(body.bytes.toString('utf8'), exact) : null
     if (framed) {
       const { json, data } = framed
-      return parseTensors(model, data.map((elements, i) => receiveFramed(inputOf(json, i), `inputs[${i}]`, elements)), json, present, undefined)
+      const received = data.map((elements, i) => receiveFramed(inputOf(json, i), `inputs[${i}]`, elements))
+      return parseTensors(model, { inputs: received, wishes: json, id: undefined, maxRows: body.maxRows }, present)
     }
-    const { json, rest } = splitBody(body, onlyInput(model), exact)
+    const { json, rest } = splitBody(body, () => onlyInput(model), exact)
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
     const { id, inputs } = json
     if (id !== undefined && typeof id !== 'string') throw badRequest(`id is ${describeType(id)}, expected a string`)
@@ -36,7 +38,7 @@ export const v2Protocol: Protocol = {
     const raw = new RawTensors(rest)
     const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()
-    return parseTensors(model, received, json, present, id)
+    return parseTensors(model, { inputs: received, wishes: json, id, maxRows: body.maxRows }, present)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }
@@ -50,7 +52,7 @@ function inputOf({ inputs }: Readonly<Record<string, unknown>>, i: number): unkn
   return Array.isArray(inputs) ? inputs[i] : undefined
 }
 
-function onlyInput({ tensors, rows }: ModelShape): { readonly name: string; readonly datatype: string } | undefined {
-  const inputs = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: COLUMN_DATATYPES[type] })) ?? []
-  return inputs.length === 1 ? inputs[0] : undefined
+function onlyInput({ tensors, rows, batch }: ModelShape): OnlyInput | undefined {
+  const [input, ...others] = tensors?.inputs ?? rows?.columns.map(({ name, type }) => ({ name, datatype: COLUMN_DATATYPES[type], shape: [-1] })) ?? []
+  return input && others.length === 0 ? { ...input, batched: batch > 1 } : undefined
 }

@@ -1,7 +1,6 @@
 import type { MillraceError } from '../../../platform/errors/index.ts'
 import type { TensorData } from '../../runtime/tensor/datatypes.ts'
 import { fixedType } from '../../runtime/tensor/datatypes.ts'
-import { countOf } from '../../runtime/tensor/value.ts'
 import { badRequest, describeType, isObject } from '../shapes.ts'
 import { decodeBinary, refuseDatatype } from './elements.ts'
 import type { ElementsText } from './frame.ts'
@@ -9,6 +8,8 @@ import { type RawTensors, binarySize, parametersOf } from './request.ts'
 
 /** Dimensions of a tensor at most; ONNX Runtime's own kernels stop at eight. */
 const MAX_RANK = 8
+/** Of a tensor without elements: what its sizes other than 0 may come to. */
+const MOST_BESIDE_NONE = 2 ** 22
 
 /** A tensor of a request, before anyone asked what the model takes. */
 export interface ReceivedTensor {
@@ -26,9 +27,10 @@ export function receiveTensor(input: unknown, at: string, raw: RawTensors): Rece
   const { data } = input
   const described = describeTensor(input, at)
   const { datatype, shape, where } = described
-  const count = countOf(shape)
+  const count = elementsSaid(shape, where)
   const size = binarySize(parametersOf(input, `${where}.`), where)
   if (size !== undefined && data !== undefined) throw bothWays(where)
+  if (size !== undefined && datatype === 'BYTES') raw.texts.add(count, where)
   return { ...described, data: size === undefined ? { json: flatten(data, shape, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
 }
 
@@ -38,7 +40,7 @@ export function receiveFramed(input: unknown, at: string, { values, text }: Elem
   const described = describeTensor(input, at)
   const { shape, where } = described
   if (binarySize(parametersOf(input, `${where}.`), where) !== undefined) throw bothWays(where)
-  refuseCount(values.length, shape, countOf(shape), where)
+  refuseCount(values.length, shape, elementsSaid(shape, where), where)
   return { ...described, data: { json: values, text } }
 }
 
@@ -60,6 +62,19 @@ export function describeTensor({ name, shape, datatype }: Readonly<Record<string
     throw badRequest(`${where}.shape: expected a list of sizes`)
   }
   return { name, datatype, shape, where }
+}
+
+/**
+ * How many elements a shape says. What there are is counted against it; a tensor of none has nothing to be counted, and sizes beside its 0 that no tensor has would
+ * be made room for by whatever takes that 0 out: a column for each, or a model that sums over the axis.
+ */
+export function elementsSaid(shape: readonly number[], where: string): number {
+  let count = 1
+  for (let i = 0; i < shape.length; i++) count *= shape[i]!
+  if (count === 0 && shape.reduce((product, size) => product * Math.max(1, size), 1) > MOST_BESIDE_NONE) {
+    throw badRequest(`${where}.shape is [${shape.join(', ')}]: expected no more than ${MOST_BESIDE_NONE} for its other sizes, multiplied, where one is 0`)
+  }
+  return count
 }
 
 function flatten(data: unknown, sizes: readonly number[], count: number, where: string): readonly unknown[] {

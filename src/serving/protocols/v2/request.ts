@@ -1,9 +1,13 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { MillraceError } from '../../../platform/errors/index.ts'
+import { TextCount } from '../bounds.ts'
 import { parseJson } from '../json.ts'
 import type { ReceivedBody } from '../protocol.ts'
+import { fixedType } from '../../runtime/tensor/datatypes.ts'
+import type { TensorSpec } from '../../runtime/tensor/spec.ts'
 import { badRequest, isObject } from '../shapes.ts'
 
-export const HEADER_LENGTH = 'inference-header-content-length'
+const HEADER_LENGTH = 'inference-header-content-length'
 
 /** The JSON of a request, and the raw tensors that follow it. */
 export interface Received {
@@ -11,27 +15,59 @@ export interface Received {
   readonly rest: Buffer
 }
 
+/** The input of a model that has no other. */
+export interface OnlyInput extends TensorSpec {
+  /** Whether the first axis is known to be a batch: then a raw request is one of it, as Triton has it. */
+  readonly batched: boolean
+}
+
 /**
  * Splits a body of the binary extension: `Inference-Header-Content-Length` bytes of JSON, then the raw tensors in the order of the inputs. Without that
  * header the body is JSON alone. A length of 0 says that the body is the one raw tensor of a model with one input.
  */
-export function splitBody({ bytes, headers }: ReceivedBody, onlyInput: { readonly name: string; readonly datatype: string } | undefined, exact: boolean): Received {
-  const header = headers[HEADER_LENGTH]
-  if (header === undefined) return { json: parseJson(bytes, exact), rest: bytes.subarray(bytes.length) }
-  const length = typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN
-  if (!(length <= bytes.length)) throw badRequest(`Inference-Header-Content-Length is ${String(header)}, expected 0 … ${bytes.length}, the length of the body`)
+export function splitBody({ bytes, headers }: Pick<ReceivedBody, 'bytes' | 'headers'>, inputOf: () => OnlyInput | undefined, exact: boolean): Received {
+  const length = jsonBytes(headers)
+  if (length === undefined) return { json: parseJson(bytes, exact), rest: bytes.subarray(bytes.length) }
+  if (!(length <= bytes.length)) throw badRequest(`Inference-Header-Content-Length is ${String(headers[HEADER_LENGTH])}, expected 0 … ${bytes.length}, the length of the body`)
   if (length > 0) return { json: parseJson(bytes.subarray(0, length), exact), rest: bytes.subarray(length) }
+  const onlyInput = inputOf()
   if (!onlyInput || onlyInput.datatype === 'BYTES') throw badRequest('Inference-Header-Content-Length is 0, which only a model with one input, of numbers, takes')
   const { name, datatype } = onlyInput
-  const rows = bytes.length / (datatype === 'BOOL' ? 1 : 8)
-  const input = { name, datatype, shape: [rows], parameters: { binary_data_size: bytes.length } }
-  return { json: { inputs: [input] }, rest: bytes }
+  return { json: { inputs: [{ name, datatype, shape: shapeOfRaw(onlyInput, bytes.length), parameters: { binary_data_size: bytes.length } }] }, rest: bytes }
+}
+
+/**
+ * The shape that a raw tensor of so many bytes has where nothing says it: the model's, with what is left for the one dimension that may have any size. Where two may, and
+ * the first is a batch, it is a batch of one.
+ */
+function shapeOfRaw({ name, datatype, shape, batched }: OnlyInput, bytes: number): readonly number[] {
+  const free = shape.filter((size) => size === -1).length
+  const sizes = free === 2 && batched ? [1, ...shape.slice(1)] : shape
+  const expected = `input ${name}, ${datatype} [${shape.join(', ')}]`
+  if (sizes.filter((size) => size === -1).length > 1) {
+    throw badRequest(`Inference-Header-Content-Length is 0, and ${expected} has ${free} dimensions of any size: the shape cannot be told from ${bytes} bytes; send it in JSON before them`)
+  }
+  const one = sizes.reduce((product, size) => (size === -1 ? product : product * size), fixedType(datatype)?.bytes ?? 1)
+  const count = bytes / one
+  if (sizes.includes(-1) ? !Number.isInteger(count) : count !== 1) {
+    throw badRequest(`the body has ${bytes} bytes, expected ${sizes.includes(-1) ? 'a multiple of ' : ''}${one} for ${expected}`)
+  }
+  return sizes.map((size) => (size === -1 ? count : size))
+}
+
+/** What the header says of the JSON's length: NaN where it is no number, undefined where there is no such header. */
+export function jsonBytes(headers: IncomingHttpHeaders): number | undefined {
+  const header = headers[HEADER_LENGTH]
+  if (header === undefined) return undefined
+  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN
 }
 
 /** Gives out the raw tensors, one after the other. */
 export class RawTensors {
   readonly #bytes: Buffer
   #at = 0
+  /** Elements of those that are text. */
+  readonly texts = new TextCount()
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes

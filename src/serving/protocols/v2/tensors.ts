@@ -6,6 +6,9 @@ import { convert } from '../../runtime/tensor/convert.ts'
 import { asColumn } from '../../runtime/tensor/spec.ts'
 import type { ReceivedTensor } from './received.ts'
 
+/** Elements of one request. Each is a value of its own on the way, and takes many times its bytes. */
+const MOST_CONVERTED = 2 ** 21
+
 /** Whether the request speaks of the model's own tensors, rather than of columns of its signature. */
 export function namesTensors({ inputs }: TensorInterface, received: readonly ReceivedTensor[]): boolean {
   return received.every(({ name }) => inputs.some((input) => input.name === name))
@@ -14,16 +17,23 @@ export function namesTensors({ inputs }: TensorInterface, received: readonly Rec
 /** The request's tensors in the datatypes that the model takes: another is converted where every value can be held. Shapes are left to the model's own check. */
 export function modelTensors({ inputs }: TensorInterface, received: readonly ReceivedTensor[]): TensorMap {
   const tensors = new Map<string, TensorValue>()
+  let converting = 0
   for (const { name, datatype, shape, data, where } of received) {
     const input = inputs.find((candidate) => candidate.name === name)
     if (!input) throw badRequest(`${where}: the model takes ${inputs.map((one) => one.name).join(', ')}`)
     if (tensors.has(name)) throw badRequest(`${where} is given twice`)
     const value = { datatype: input.datatype, shape: asColumn(input.shape, shape) }
-    if ('raw' in data) {
-      tensors.set(name, { ...value, data: datatype === input.datatype ? data.raw : convert(elementsOf(data.raw, datatype), input.datatype, where) })
-    } else {
+    if ('json' in data) {
       const converted = convert(data.json, input.datatype, where)
       tensors.set(name, { ...value, data: converted, json: data.text !== undefined && isFit(data.text, converted) ? data.text : undefined })
+    } else if (datatype === input.datatype) {
+      tensors.set(name, { ...value, data: data.raw })
+    } else {
+      converting += data.raw.length
+      if (converting > MOST_CONVERTED) {
+        throw badRequest(`${where} has ${data.raw.length} elements of ${datatype}, and the model takes ${input.datatype}: of raw tensors ${MOST_CONVERTED} elements are converted at most, send ${input.datatype}`)
+      }
+      tensors.set(name, { ...value, data: convert(elementsOf(data.raw, datatype), input.datatype, where) })
     }
   }
   return tensors

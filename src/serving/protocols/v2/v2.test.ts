@@ -44,8 +44,8 @@ describe('a model’s own tensors', () => {
             const input = raw ? { name: 'x', datatype, shape, parameters: { binary_data_size: bytes.length } } : { name: 'x', datatype, shape, data: rows }
             const head = Buffer.from(JSON.stringify({ id: 'seven', inputs: [input], parameters: { binary_data_output: raw } }))
             const parsed = await v2Protocol.parse(
-              { bytes: raw ? Buffer.concat([head, bytes]) : head, headers: raw ? { 'inference-header-content-length': String(head.length) } : {} },
-              { tensors, rows: null, get byRows(): never { throw new Error('not by rows') } },
+              { bytes: raw ? Buffer.concat([head, bytes]) : head, headers: raw ? { 'inference-header-content-length': String(head.length) } : {}, maxRows: 5 },
+              { tensors, rows: null, batch: 1, get byRows(): never { throw new Error('not by rows') } },
             )
             assert.ok('tensors' in parsed)
             const outputs = await runSession(session, parsed.tensors, parsed.fetch)
@@ -67,15 +67,15 @@ describe('a model’s own tensors', () => {
 
   test('whole numbers of 64 bits keep all their digits in JSON, on the first request and on the next', async () => {
     const shape: TensorInterface = { inputs: [{ name: 'x', datatype: 'UINT64', shape: [-1] }], outputs: [{ name: 'y', datatype: 'UINT64', shape: [-1] }] }
-    const model = { tensors: shape, rows: null, get byRows(): never { throw new Error('not by rows') } }
+    const model = { tensors: shape, rows: null, batch: 1, get byRows(): never { throw new Error('not by rows') } }
     for (const digits of ['18446744073709551615', '9007199254740993', '12', '18446744073709551614']) {
-      const parsed = await v2Protocol.parse({ bytes: Buffer.from(`{"inputs":[{"name":"x","datatype":"UINT64","shape":[2],"data":[${digits},0]}]}`), headers: {} }, model)
+      const parsed = await v2Protocol.parse({ bytes: Buffer.from(`{"inputs":[{"name":"x","datatype":"UINT64","shape":[2],"data":[${digits},0]}]}`), headers: {}, maxRows: 1000 }, model)
       assert.ok('tensors' in parsed)
       assert.deepEqual(parsed.tensors.get('x')?.data, new BigUint64Array([BigInt(digits), 0n]))
       assert.match(String(parsed.present({ model: 'm', version: '1', outputs: new Map([['y', { datatype: 'UINT64', shape: [1], data: new BigUint64Array([BigInt(digits)]) }]]) }, 'id')), new RegExp(`\\[${digits}\\]`))
     }
     const beyond = Buffer.from('{"inputs":[{"name":"x","datatype":"UINT64","shape":[1],"data":[18446744073709551616]}]}')
-    assert.throws(() => v2Protocol.parse({ bytes: beyond, headers: {} }, model), { code: 'INPUT_INVALID', message: /found 18446744073709551616, expected UINT64/ })
+    assert.throws(() => v2Protocol.parse({ bytes: beyond, headers: {}, maxRows: 1000 }, model), { code: 'INPUT_INVALID', message: /found 18446744073709551616, expected UINT64/ })
   })
 
   const UNFIT: readonly [string, string, unknown][] = [
