@@ -17,7 +17,7 @@ export function tensorsOf({ inputs, raw_input_contents: raw }: InferRequest): re
     const { datatype, shape, where } = described
     const count = elementsSaid(shape, where)
     const bytes = raw[i]
-    if (bytes && datatype === 'BYTES') texts.add(count, where)
+    if (bytes && datatype === 'BYTES') texts.add(bytes.length, where)
     if (bytes && contents) throw badRequest(`${where} has contents, and raw_input_contents is given too: expected one of them`)
     return { ...described, data: { raw: bytes ? decodeBinary(bytes, datatype, count, where) : typed(input, count, where) } }
   })

@@ -6,8 +6,8 @@ const MOST_COLUMNS = 100_000
 /** Values of a request by rows, each of which is a cell of a row in the end: some tens of megabytes. A byte of a body is a value at most, so JSON of 2 MiB has hardly more. */
 const MOST_CELLS = 2 ** 20
 
-/** Texts in raw tensors: each costs a quarter of a microsecond, and may be empty. JSON of 2 MiB has hardly more. */
-const MOST_TEXTS = 2 ** 19
+/** Bytes of BYTES tensors: each element is a text of its own, may be empty, and goes into the journal, where a byte may take six. */
+const MOST_TEXT = 2 * 1024 * 1024
 
 /** The same refusal as `Entrance.check` gives, before rows are made. BODY_TOO_LARGE. */
 export function refuseRows(rows: number, maxRows: number): void {
@@ -27,12 +27,12 @@ export class CellCount {
   }
 }
 
-/** Counts the elements of BYTES tensors of one request. BAD_REQUEST beyond what any request needs. */
+/** Counts the bytes of raw text of one request. BAD_REQUEST beyond what any request needs. */
 export class TextCount {
-  #texts = 0
+  #bytes = 0
 
-  add(count: number, where: string): void {
-    this.#texts += count
-    if (this.#texts > MOST_TEXTS) throw badRequest(`${where}: the request has ${this.#texts} texts, expected ${MOST_TEXTS} at most`)
+  add(bytes: number, where: string): void {
+    this.#bytes += bytes
+    if (this.#bytes > MOST_TEXT) throw badRequest(`${where}: the request has ${this.#bytes} bytes of BYTES tensors, expected ${MOST_TEXT} at most`)
   }
 }

@@ -1,7 +1,10 @@
-import { brotliDecompressSync, unzipSync, zstdDecompressSync } from 'node:zlib'
+import { brotliDecompressSync, constants, unzipSync, zstdDecompressSync } from 'node:zlib'
 import { snappyUncompress } from 'hyparquet'
 
 type Decompress = (bytes: Uint8Array, size: number) => Uint8Array
+
+/** A frame may ask for a window to look back in, which is made room for at once: as much as all pages may have. */
+const WINDOW_LOG = 25
 
 /** Each stops at the size that the page says it has, which is checked before. */
 export const DECOMPRESSORS: Readonly<Record<'SNAPPY' | 'GZIP' | 'ZSTD' | 'BROTLI', Decompress>> = {
@@ -11,7 +14,7 @@ export const DECOMPRESSORS: Readonly<Record<'SNAPPY' | 'GZIP' | 'ZSTD' | 'BROTLI
     return page
   },
   GZIP: (bytes, size) => unzipSync(bytes, { maxOutputLength: Math.max(1, size) }),
-  ZSTD: (bytes, size) => zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, size) }),
+  ZSTD: (bytes, size) => zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, size), params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG } }),
   BROTLI: (bytes, size) => brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, size) }),
 }
 

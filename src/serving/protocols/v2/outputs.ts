@@ -19,11 +19,15 @@ export function outputsAsked(present: readonly { readonly name: string }[], requ
   const byDefault = flag(parametersOf(request, ''), 'binary_data_output', '') ?? false
   if (asked === undefined || asked === null || (Array.isArray(asked) && asked.length === 0)) return present.map(({ name }) => ({ name, binary: byDefault }))
   if (!Array.isArray(asked)) throw badRequest(`outputs is ${describeType(asked)}, expected a list`)
+  const names = new Set<string>()
   return asked.map((output: unknown, i) => {
     const where = `outputs[${i}]`
     const name = isObject(output) ? output['name'] : undefined
     const known = present.find((candidate) => candidate.name === name)
     if (!known || !isObject(output)) throw badRequest(`${where}.name is ${JSON.stringify(name) ?? 'missing'}, expected one of ${present.map((one) => one.name).join(', ')}`)
+    // Each would be written out: a list of a hundred thousand that are one and the same is two megabytes, its answer all memory.
+    if (names.has(known.name)) throw badRequest(`${where}.name is ${known.name}, which is asked for twice`)
+    names.add(known.name)
     const parameters = parametersOf(output, `${where}.`)
     if (parameters['classification'] !== undefined) throw badRequest(`${where}.parameters.classification: the classification extension is not spoken here`)
     return { name: known.name, binary: flag(parameters, 'binary_data', `${where}.`) ?? byDefault }

@@ -30,7 +30,7 @@ export function receiveTensor(input: unknown, at: string, raw: RawTensors): Rece
   const count = elementsSaid(shape, where)
   const size = binarySize(parametersOf(input, `${where}.`), where)
   if (size !== undefined && data !== undefined) throw bothWays(where)
-  if (size !== undefined && datatype === 'BYTES') raw.texts.add(count, where)
+  if (size !== undefined && datatype === 'BYTES') raw.texts.add(size, where)
   return { ...described, data: size === undefined ? { json: flatten(data, shape, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
 }
 

@@ -66,7 +66,7 @@ export function jsonBytes(headers: IncomingHttpHeaders): number | undefined {
 export class RawTensors {
   readonly #bytes: Buffer
   #at = 0
-  /** Elements of those that are text. */
+  /** Of those that are text. */
   readonly texts = new TextCount()
 
   constructor(bytes: Buffer) {
