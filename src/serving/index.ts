@@ -48,7 +48,6 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
         deployment.slots.flatMap((slot) => (slot.live ? [{ model: slot.model, alias: slot.alias, version: slot.live.version, place: slot.live.place }] : [])),
       ),
     journalHead: () => journal.head,
-    inMemory: () => versions.loaded.models,
   })
   const repository = config.model_repository === undefined ? null : new ModelRepository(resolve(context.projectFolder, config.model_repository))
   const configs = deploymentsOf(config, repository)

@@ -47,8 +47,6 @@ export class LoadedModels {
   readonly #turns: (() => void)[] = []
   /** No longer in memory for new requests, but still for some that run: they may need their files. */
   readonly #leaving = new Set<LoadedModel>()
-  /** How many are about to point an alias at a version. */
-  readonly #held = new Map<string, number>()
   #loads = 0
   #reserved = 0
 
@@ -110,24 +108,6 @@ export class LoadedModels {
     return made
   }
 
-  /** Loads the version for `use`, until whose end nobody else's need of memory makes it go. */
-  async holding<T>(model: string, found: VersionFound, use: (model: LoadedModel) => Promise<T>): Promise<T> {
-    const key = `${model}\n${found.version}`
-    this.#held.set(key, (this.#held.get(key) ?? 0) + 1)
-    try {
-      return await use(await this.load(model, found, { room: false }))
-    } finally {
-      const others = (this.#held.get(key) ?? 1) - 1
-      if (others > 0) this.#held.set(key, others)
-      else this.#held.delete(key)
-    }
-  }
-
-  /** Whether an alias points at it, or is about to. */
-  #pinned(model: LoadedModel): boolean {
-    return this.#options.pinned(model) || this.#held.has(`${model.name}\n${model.version}`)
-  }
-
   /** The version on this machine's disk, loaded; null where it is not there. */
   async restore(model: string, found: VersionFound): Promise<LoadedModel | null> {
     return this.#options.store.find(model, found) === null ? null : this.load(model, found, { room: false })
@@ -135,7 +115,7 @@ export class LoadedModels {
 
   /** Nobody needs it any more, unless an alias still points at it. */
   drop(model: LoadedModel): void {
-    if (this.#pinned(model)) return
+    if (this.#options.pinned(model)) return
     for (const [key, entry] of this.#entries) if (entry.model === model) this.#entries.delete(key)
     this.#options.metrics.forget(model.name, model.version)
     if (model.users > 0) this.#leaving.add(model)
@@ -214,34 +194,34 @@ export class LoadedModels {
     this.#entries.delete(key)
     this.#entries.set(key, { model, identity, bytes })
     // Of the same number, but another: the model was deleted and made again.
-    if (other && !this.#pinned(other.model)) other.model.retire()
+    if (other && !this.#options.pinned(other.model)) other.model.retire()
   }
 
   /** What a process takes is known once it is there. MODEL_INVALID where it never fits beside what is deployed; else others go that nobody uses. */
   #fit(model: LoadedModel): void {
-    const { maxBytes, metrics } = this.#options
+    const { maxBytes, pinned, metrics } = this.#options
     const others = [...this.#entries.values()].filter((entry) => entry.model !== model)
-    const staying = others.reduce((sum, entry) => sum + (this.#pinned(entry.model) ? bytesOf(entry) : 0), 0)
+    const staying = others.reduce((sum, entry) => sum + (pinned(entry.model) ? bytesOf(entry) : 0), 0)
     if (staying + model.bytesElsewhere > maxBytes) {
       this.drop(model)
       throw tooLarge(`${model.name} version ${model.version} takes ${mebibytes(model.bytesElsewhere)} MiB`, staying, maxBytes)
     }
     for (const { model: other } of others) {
       if (this.bytes - this.#reserved <= maxBytes) return
-      if (other.users > 0 || this.#pinned(other)) continue
+      if (other.users > 0 || pinned(other)) continue
       metrics.evicted()
       this.drop(other)
     }
   }
 
   #makeRoom(name: string, version: string, needed: number): void {
-    const { maxBytes, metrics } = this.#options
+    const { maxBytes, pinned, metrics } = this.#options
     const what = `${name} version ${version} takes about ${mebibytes(needed)} MiB`
-    const staying = [...this.#entries.values()].reduce((sum, entry) => sum + (this.#pinned(entry.model) ? bytesOf(entry) : 0), 0)
+    const staying = [...this.#entries.values()].reduce((sum, entry) => sum + (pinned(entry.model) ? bytesOf(entry) : 0), 0)
     if (staying + needed > maxBytes) throw tooLarge(what, staying, maxBytes)
     for (const { model } of this.#entries.values()) {
       if (this.bytes + needed <= maxBytes) return
-      if (model.users > 0 || this.#pinned(model)) continue
+      if (model.users > 0 || pinned(model)) continue
       metrics.evicted()
       this.drop(model)
     }

@@ -193,18 +193,15 @@ export class Router {
     }
     // One that was refused stays so while it is tried once more.
     if (slot.live === null && slot.failedVersion !== found.version) slot.state = 'loading'
-    let arrived: LoadedModel | null = null
+    let model: LoadedModel
     try {
-      await this.versions.loaded.holding(slot.model, found, async (model) => {
-        arrived = model
-        await this.#options.spread?.(slot, found, model)
-        this.#swap(slot, found, model)
-      })
+      model = await this.versions.loaded.load(slot.model, found, { room: false })
+      await this.#spread(slot, found, model)
     } catch (error) {
-      this.#release(arrived)
       if (!isFinal(error)) throw error
       return this.#refuse(slot, found.version, errorMessage(error))
     }
+    this.#swap(slot, found, model)
     await this.#save(slot)
     this.#prune(slot.model)
   }
@@ -272,6 +269,15 @@ export class Router {
       await writeRollout(trx, slot.row())
       await outbox.emit(eventsTransaction(trx), type, slot.model, data)
     })
+  }
+
+  async #spread(slot: Slot, found: VersionFound, model: LoadedModel): Promise<void> {
+    try {
+      await this.#options.spread?.(slot, found, model)
+    } catch (error) {
+      this.#release(model)
+      throw error
+    }
   }
 
   /** Nobody but aliases keeps it. */

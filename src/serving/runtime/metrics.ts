@@ -6,7 +6,7 @@ import { HotHistogram, ReportedHistogram } from './hot-metrics.ts'
 /** Seconds. */
 const DURATION_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-/** Versions of which metrics are kept, beside those in memory: the one that was asked first of those that have gone is forgotten first. */
+/** Versions of which metrics are kept: a version that nobody has served for so long is forgotten, oldest first. */
 const VERSIONS_KEPT = 50
 
 /** Counted by plain numbers on the way of a prediction, and made into Prometheus' form when that asks. */
@@ -31,13 +31,10 @@ export interface ServingGauges {
   readonly queues: () => Iterable<{ readonly model: string; readonly waiting: number; readonly waitingBytes: number; readonly callers: number }>
   readonly live: () => Iterable<{ readonly model: string; readonly alias: string; readonly version: string; readonly place: Place }>
   readonly journalHead: () => number
-  /** Versions in memory. */
-  readonly inMemory: () => Iterable<{ readonly name: string; readonly version: string }>
 }
 
 export class ServingMetrics {
   readonly #versions = new Map<string, VersionMetrics>()
-  readonly #gauges: ServingGauges
   readonly #failures: Counter<'model' | 'code'>
   readonly #shadowFailures: Counter<'model' | 'alias'>
   /** How shadows differ from what was answered. */
@@ -49,7 +46,6 @@ export class ServingMetrics {
 
   constructor(registry: Registry, gauges: ServingGauges) {
     const registers = [registry]
-    this.#gauges = gauges
     this.#failures = new Counter({ name: 'model_infer_request_failure_total', help: 'Prediction requests answered with an error, by its code', labelNames: ['model', 'code'], registers })
     this.agreements = new Agreements(registry)
     this.#shadowFailures = new Counter({ name: 'model_infer_shadow_failure_total', help: 'Requests that a shadow could not predict', labelNames: ['model', 'alias'], registers })
@@ -62,21 +58,14 @@ export class ServingMetrics {
   }
 
   version(model: string, version: string): VersionMetrics {
-    const key = keyOf(model, version)
+    const key = `${model}\n${version}`
     const known = this.#versions.get(key)
     if (known) return known
-    this.#forgetGone()
+    const [oldest] = this.#versions.keys()
+    if (this.#versions.size >= VERSIONS_KEPT && oldest !== undefined) this.#versions.delete(oldest)
     const made = new VersionMetrics(model, version)
     this.#versions.set(key, made)
     return made
-  }
-
-  /** One that is in memory goes on being counted, so it must go on being shown. */
-  #forgetGone(): void {
-    if (this.#versions.size < VERSIONS_KEPT) return
-    const present = new Set([...this.#gauges.inMemory()].map(({ name, version }) => keyOf(name, version)))
-    const gone = [...this.#versions.keys()].filter((key) => !present.has(key))
-    for (const key of gone.slice(0, this.#versions.size - VERSIONS_KEPT + 1)) this.#versions.delete(key)
   }
 
   failed(model: string, code: string): void {
@@ -138,10 +127,6 @@ export class ServingMetrics {
     histogram('model_infer_queue_duration_seconds', 'From the request queued for its model to its batch begun', (metrics) => metrics.queue)
     histogram('model_infer_batch_rows', 'Rows of a batch', (metrics) => metrics.batch)
   }
-}
-
-function keyOf(model: string, version: string): string {
-  return `${model}\n${version}`
 }
 
 function reportGauges(registry: Registry, gauges: ServingGauges): void {

@@ -24,7 +24,7 @@ let plain: Target
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'serving-'))
   journal = Journal.open({ folder, durability: 'process' })
-  plane = new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0, inMemory: () => [] }), pino({ level: 'silent' }))
+  plane = new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 }), pino({ level: 'silent' }))
   const load = async (name: string): Promise<Target> => ({ model: await LoadedModel.load(name, '1', readArtifact(join(FIXTURES, name))), alias: 'champion' })
   one = await load('one')
   two = await load('two')
@@ -97,7 +97,7 @@ describe('the data plane', () => {
 
   test('with durability `power`, answers come after the journal is synced, and are the same', async () => {
     const synced = Journal.open({ folder: join(folder, 'synced'), durability: 'power' })
-    const metrics = new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0, inMemory: () => [] })
+    const metrics = new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 })
     const careful = new DataPlane(synced, metrics, pino({ level: 'silent' }))
     const to = served()
     const answers = await Promise.all(Array.from({ length: 30 }, (_, b) => careful.predict(to, plain, { id: `power-${b}`, time: 0, rows: [{ a: 1, b }], probe: false })))

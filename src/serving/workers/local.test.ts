@@ -10,7 +10,7 @@ import type { Target } from '../runtime/plane.ts'
 import { testConfig } from '../testing.ts'
 import { isLocal } from './local.ts'
 
-const metrics = new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0, inMemory: () => [] })
+const metrics = new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 })
 /** Where a request goes asks no more of a version than its number. */
 const target = (alias: string, version: string): Target => ({ alias, model: Object.create(null, { version: { value: version } }) })
 

@@ -63,7 +63,6 @@ export class Worker {
       queues: () => this.#deployments.map(({ name, waiting, waitingBytes }) => ({ model: name, waiting, waitingBytes, callers: 0 })),
       live: () => [],
       journalHead: () => 0,
-      inMemory: () => this.#models.values(),
     })
     const log = this.#log
     this.#deployments = makeDeployments(task.deployments, { url: (name) => serviceUrl(config, name), log, metrics: this.#metrics, projectFolder, folder })
@@ -181,7 +180,6 @@ export class Worker {
     for (const [key, model] of this.#models) {
       if (kept.has(key)) continue
       this.#models.delete(key)
-      this.#metrics.unloaded(model.name, model.version)
       model.retire()
     }
   }

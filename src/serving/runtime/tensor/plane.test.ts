@@ -31,7 +31,7 @@ const targets = new Map<string, Target>()
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'serving-'))
   journal = Journal.open({ folder, durability: 'process' })
-  plane = new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0, inMemory: () => [] }), pino({ level: 'silent' }))
+  plane = new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 }), pino({ level: 'silent' }))
   for (const [name, batch] of Object.entries(MODELS)) {
     const [group, file] = name.split('/')
     const artifact = readArtifact(join(FIXTURES, group ?? ''), file === undefined ? undefined : `${file}.onnx`)
