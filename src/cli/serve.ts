@@ -6,6 +6,9 @@ import type { Project } from './project.ts'
 import { SERVING_OPTIONS, type ServingOptions, addServingOptions, withServingOptions } from './serve-serving.ts'
 import { type TrackingOptions, addTrackingOptions, withTrackingOptions } from './serve-tracking.ts'
 
+/** How long an orderly stop may take before the process goes anyway; the supervisor's patience is longer. */
+const STOP_PATIENCE_MS = 8000
+
 export function register(program: Command): void {
   const command = program
     .command('serve')
@@ -23,7 +26,6 @@ async function serve(name: ServiceName, options: Options): Promise<void> {
     throw new MillraceError('USAGE', `tracking.external: this project uses the MLflow server at ${config.tracking.external}, so there is no tracking service of its own; without that key there is one`)
   }
   const { SERVICES } = await import('./services.ts')
-  const { stopPatienceMs } = await import('./stop-patience.ts')
   // Under a supervisor that was killed with -9 nobody would ever stop this process: its end of the channel closes instead. Until there is
   // something to stop, leaving is enough.
   const leave = (): void => process.exit(1)
@@ -36,7 +38,7 @@ async function serve(name: ServiceName, options: Options): Promise<void> {
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return
     stopping = true
-    setTimeout(() => process.exit(1), stopPatienceMs(name, config)).unref()
+    setTimeout(() => process.exit(1), STOP_PATIENCE_MS).unref()
     running.stop().then(
       () => process.exit(0),
       (error: unknown) => {

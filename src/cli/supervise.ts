@@ -3,7 +3,6 @@ import { type ServiceName, ownServices, serviceUrl } from '../platform/config/in
 import { ENTRY } from '../platform/entry.ts'
 import { Supervisor } from '../platform/supervisor/index.ts'
 import type { Project } from './project.ts'
-import { killAfterMs } from './stop-patience.ts'
 
 /** Who must answer before whom. The gateway comes first: its console shows the others coming up. */
 const AFTER: Readonly<Record<ServiceName, readonly ServiceName[]>> = {
@@ -27,7 +26,6 @@ export function createSupervisor({ folder, config }: Project, environment: Reado
     name,
     command: [process.execPath, ...NODE_FLAGS, ...(OFF_THE_HOT_PATH.includes(name) ? ['--optimize-for-size'] : []), ENTRY, 'serve', name] as [string, ...string[]],
     healthUrl: `${serviceUrl(config, name)}/health`,
-    stopPatienceMs: killAfterMs(name, config),
     after: AFTER[name].filter((other) => running.includes(other)),
   }))
   const state = resolve(folder, config.storage.folder)

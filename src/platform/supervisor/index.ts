@@ -18,8 +18,6 @@ export interface SupervisedService {
   readonly healthUrl: string
   /** Names of services that must be healthy before this one starts. */
   readonly after: readonly string[]
-  /** Milliseconds from SIGTERM until it is killed. */
-  readonly stopPatienceMs: number
 }
 
 export interface SupervisorOptions {
@@ -46,6 +44,7 @@ export interface ServiceStatus {
 const HEALTH_INTERVAL_MS = 50
 const HEALTH_TIMEOUT_MS = 2000
 const STABLE_AFTER_MS = 10_000
+const STOP_PATIENCE_MS = 10_000
 const TAIL_BYTES = 4000
 /** Of each service: 80 MB at most. */
 const LOGS: RotationOptions = { bytes: 16_000_000, keep: 4 }
@@ -270,7 +269,7 @@ class Supervised {
     this.#child = undefined
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     child.kill('SIGTERM')
-    await Promise.race([ended, sleep(this.#service.stopPatienceMs, undefined, { ref: false })])
+    await Promise.race([ended, sleep(STOP_PATIENCE_MS, undefined, { ref: false })])
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
       await ended

@@ -24,7 +24,7 @@ createServer((_, response) => response.end(String(process.pid))).listen(Number(p
 
 async function service(name: string, after: readonly string[] = []): Promise<SupervisedService> {
   const port = await freePort()
-  return { name, command: [process.execPath, SERVER, name, String(port)], healthUrl: `http://127.0.0.1:${port}/health`, after, stopPatienceMs: 10_000 }
+  return { name, command: [process.execPath, SERVER, name, String(port)], healthUrl: `http://127.0.0.1:${port}/health`, after }
 }
 
 const supervise = (services: readonly SupervisedService[]) =>
@@ -67,27 +67,6 @@ test('a service that is killed comes back by itself', async () => {
   await supervisor.stop()
 })
 
-test('a service that takes its time to stop has as much as it was given, and no more', async () => {
-  const stopping = join(folder, 'stopping.mjs')
-  writeFileSync(
-    stopping,
-    `import { createServer } from 'node:http'
-import { writeFileSync } from 'node:fs'
-const [port, takes, ended] = process.argv.slice(2)
-createServer((_, response) => response.end()).listen(Number(port), '127.0.0.1')
-process.on('SIGTERM', () => setTimeout(() => { writeFileSync(ended, ''); process.exit(0) }, Number(takes)))
-`,
-  )
-  for (const [name, takes, patience, well] of [['patient', 300, 20_000, true], ['impatient', 60_000, 100, false]] as const) {
-    const port = await freePort()
-    const slow: SupervisedService = { name, command: [process.execPath, stopping, String(port), String(takes), join(folder, `${name} ended`)], healthUrl: `http://127.0.0.1:${port}/health`, after: [], stopPatienceMs: patience }
-    const supervisor = supervise([slow])
-    await supervisor.start()
-    await supervisor.stop()
-    assert.equal(existsSync(join(folder, `${name} ended`)), well)
-  }
-})
-
 test('a service that never answers is given up with what it said, and the others are stopped', async () => {
   const good = await service('good')
   const bad: SupervisedService = {
@@ -95,7 +74,6 @@ test('a service that never answers is given up with what it said, and the others
     command: [process.execPath, '-e', 'console.error("millrace: CONFIG_INVALID: millrace.yaml:3: port: found 0"); process.exit(78)'],
     healthUrl: 'http://127.0.0.1:9/health',
     after: ['good'],
-    stopPatienceMs: 10_000,
   }
   const supervisor = supervise([good, bad])
   const stops: string[] = []
