@@ -24,7 +24,6 @@ export interface DeploymentsOptions {
 
 /** One request may have so many bytes. Parsed JSON takes many times its size, and several are parsed at once in a heap of half a gigabyte. */
 const LARGEST_PREDICTION = 2 * 1024 * 1024
-const DRAIN_MS = 10_000
 
 export function bodyLimitOf({ http }: Pick<ProjectConfig, 'http'>): number {
   return Math.min(http.body_limit, LARGEST_PREDICTION)
@@ -73,9 +72,8 @@ export function undeclared({ project, on_demand: { alias } }: ProjectConfig, mod
   return made
 }
 
-/** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */
-export async function drain(lifecycle: Lifecycle, deployments: readonly Deployment[]): Promise<void> {
-  const deadline = Date.now() + DRAIN_MS
+/** Waits for what was accepted, but no longer than `deadline`: a caller that reads nothing must not keep the service from stopping. */
+export async function drain(lifecycle: Lifecycle, deployments: readonly Deployment[], deadline: number): Promise<void> {
   while ((lifecycle.inFlight > 0 || deployments.some((deployment) => deployment.waiting + deployment.shadowing > 0)) && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

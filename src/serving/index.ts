@@ -12,6 +12,7 @@ import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
 import { Lifecycle, doorOf } from './limits/lifecycle.ts'
+import { ANSWER_MS, servingStopMs } from './limits/stopping.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import type { Deployment } from './routing/deployment.ts'
 import { ModelCache } from './routing/model-cache.ts'
@@ -29,7 +30,7 @@ import { interpreterAt } from './runtime/side/row-model.ts'
 import type { Workers, WorkersOptions } from './workers/index.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
-export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
+export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, stopMs: servingStopMs, start }
 
 async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
   const { config, folder, log, clock } = context
@@ -153,10 +154,13 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     ...(workers ? { listen: workers.listen } : {}),
     stop: async () => {
       clearInterval(polling)
-      const graceMs = durationMs(config.services.serving.drain)
-      await workers?.stop(lifecycle, graceMs)
-      await lifecycle.leave(doorOf(context.http.server), workers ? 0 : graceMs)
-      await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared]), grpc?.stop()])
+      await lifecycle.announce(durationMs(config.services.serving.drain))
+      const deadline = Date.now() + ANSWER_MS
+      const calls = grpc?.stop()
+      // What they hand on is still answered here.
+      await workers?.stop()
+      await lifecycle.leave(doorOf(context.http.server))
+      await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared], deadline), calls])
       await rollouts.stop()
       await router.stop()
       await keeper.stop()

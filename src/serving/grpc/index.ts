@@ -4,6 +4,7 @@ import { type ServiceDefinition, loadSync } from '@grpc/proto-loader'
 import { ReflectionService } from '@grpc/reflection'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { portHolder } from '../../platform/http/port-holder.ts'
+import { ANSWER_MS } from '../limits/stopping.ts'
 import { isReady } from '../protocols/v2/server.ts'
 import { type CallOptions, inferenceCalls } from './calls.ts'
 import { Health } from './health.ts'
@@ -27,7 +28,6 @@ const PROTO = fileURLToPath(new URL('./open_inference.proto', import.meta.url))
 const CALLS_AT_ONCE = 64
 /** Of all connections: 32 MiB of messages that are not whole yet. */
 const RECEIVING = { atOnce: 16, waiting: 1024, patienceMs: 1000 }
-const STOP_PATIENCE_MS = 5000
 
 /** Serves the Open Inference Protocol V2 over gRPC, with health and reflection, in the clear. PORT_TAKEN where it cannot listen. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
@@ -51,7 +51,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   return {
     stop: async () => {
       health.stop()
-      const patience = setTimeout(() => server.forceShutdown(), STOP_PATIENCE_MS)
+      const patience = setTimeout(() => server.forceShutdown(), ANSWER_MS)
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
       clearTimeout(patience)
     },

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
 import { listen } from '../../platform/http/index.ts'
 import type { ListenAddress, ServiceContext } from '../../platform/service/index.ts'
 import type { JournalWriter } from '../journal/journal.ts'
-import type { Lifecycle } from '../limits/lifecycle.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { ModelStore } from '../routing/model-cache.ts'
 import type { RouterOptions } from '../routing/router.ts'
@@ -36,8 +34,8 @@ export interface Workers {
   readonly divided: () => Promise<void>
   /** Names of models for which shadows still work. */
   readonly shadowing: () => Promise<readonly string[]>
-  /** After a time in which the service says that it leaves, and workers still answer. */
-  readonly stop: (lifecycle: Lifecycle, graceMs: number) => Promise<void>
+  /** Resolves when they have answered what they accepted, or their time for that is over. */
+  readonly stop: () => Promise<void>
 }
 
 /** Where a model may run to be in each worker. What runs beside the service, as Python models do, is there once, and the service asks it. */
@@ -88,11 +86,7 @@ export function createWorkers({ context, configs, deployments, journal, cache, o
     divided: async () => void (await divided),
     listen: async (address) => pool.start(await listen(context.http, 'serving', '127.0.0.1', 0), address),
     shadowing: async () => (await pool.load()).flatMap(({ shadowing }) => shadowing),
-    stop: async (lifecycle, graceMs) => {
-      lifecycle.leaving = true
-      await sleep(graceMs)
-      await pool.stop()
-    },
+    stop: () => pool.stop(),
   }
 }
 

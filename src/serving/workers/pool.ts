@@ -5,6 +5,7 @@ import { backoffMs, failuresAfter } from '../../platform/supervisor/backoff.ts'
 import type { ListenAddress } from '../../platform/service/index.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { JournalWriter } from '../journal/journal.ts'
+import { ANSWER_MS } from '../limits/stopping.ts'
 import { Acceptor } from './acceptor.ts'
 import { type Counting, serveJournal } from './journal-desk.ts'
 import type { ModelDivision, PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
@@ -35,8 +36,8 @@ const START_PATIENCE_MS = 60_000
 const LOAD_PATIENCE_MS = 60_000
 /** What takes a worker no time: one that has not answered by then hangs. */
 const ANSWER_PATIENCE_MS = 5000
-/** Beyond the drain of a worker itself. */
-const STOP_PATIENCE_MS = 12_000
+/** Its answers, and then its last lines and traces. */
+const STOP_PATIENCE_MS = ANSWER_MS + 3000
 const STABLE_AFTER_MS = 10_000
 const BACKOFF = { firstMs: 100, longestMs: 10_000 }
 

@@ -11,6 +11,7 @@ import { bodyLimitOf, drain, makeDeployments } from '../deployments.ts'
 import { createHotPath } from '../protocols/hot-path.ts'
 import { recentRecords } from '../journal/recent.ts'
 import { Lifecycle } from '../limits/lifecycle.ts'
+import { ANSWER_MS } from '../limits/stopping.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import { Locator } from '../routing/locate.ts'
 import { readArtifact } from '../runtime/artifact.ts'
@@ -29,7 +30,6 @@ type Start = Extract<WorkerTask, { readonly kind: 'start' }>
 
 /** As the base of every service has it; see platform/http. */
 const SERVER = { keepAliveTimeout: 65_000, requestTimeout: 300_000 }
-const FORWARD_PATIENCE_MS = 2000
 const TELL_EVERY_MS = 200
 
 /** The data plane in a process of its own: predictions by the versions that it was told to have, journaled by the service. */
@@ -89,7 +89,7 @@ export class Worker {
       tracing,
     })
     const local = isLocal(this.#deployments)
-    this.#forwarder = createForwarder(service, secret)
+    this.#forwarder = createForwarder(service, secret, this.#lifecycle)
     this.#server = createServer(SERVER, (request, response) => {
       if (!local(request) || !hotPath.take(request, response)) this.#forwarder.forward(request, response)
     })
@@ -136,14 +136,14 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
-    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size }, 0)
-    await drain(this.#lifecycle, this.#deployments)
+    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size })
+    const deadline = Date.now() + ANSWER_MS
+    await drain(this.#lifecycle, this.#deployments, deadline)
     this.#plane.flush()
     await this.#journal.settled()
     clearInterval(this.#telling)
     this.#tell()
     await this.#journal.settled()
-    const deadline = Date.now() + FORWARD_PATIENCE_MS
     while (this.#forwarder.waiting > 0 && Date.now() < deadline) await pause()
     // Answers that were just written are still on their way out of this process; who waits for news of the journal may ask again.
     await pause()
