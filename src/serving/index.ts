@@ -68,6 +68,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     log,
     python: { interpreter: interpreterAt(context.projectFolder, config.services.serving.python), log },
     journalFolder: join(folder, 'journal'),
+    workers: config.services.serving.workers === 1 ? 0 : config.services.serving.workers,
   })
   const workers = await openWorkers({
     context,
@@ -75,6 +76,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     deployments,
     journal,
     cache,
+    presence: metrics.presence,
     observed: ({ arms = [], agreements = [] }) => {
       for (const report of arms) rollouts.counted(report)
       metrics.agreements.merge(agreements)

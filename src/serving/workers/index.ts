@@ -4,10 +4,12 @@ import { listen } from '../../platform/http/index.ts'
 import type { ListenAddress, ServiceContext } from '../../platform/service/index.ts'
 import type { JournalWriter } from '../journal/journal.ts'
 import type { Deployment } from '../routing/deployment.ts'
+import { IN_WORKERS } from '../routing/places.ts'
 import type { ModelStore } from '../routing/model-cache.ts'
 import type { RouterOptions } from '../routing/router.ts'
 import type { HotPathOptions } from '../protocols/hot-path.ts'
 import type { ServingSchema } from '../routing/store.ts'
+import type { Presence } from '../runtime/presence.ts'
 import { MergedMetrics } from './merged-metrics.ts'
 import type { Counts } from './frames.ts'
 import type { ModelDivision } from './messages.ts'
@@ -20,6 +22,8 @@ export interface WorkersOptions {
   readonly deployments: readonly Deployment[]
   readonly journal: JournalWriter
   readonly cache: ModelStore
+  /** The service's own. */
+  readonly presence: Presence
   /** What workers have counted of rollouts, and compared in shadow. */
   readonly observed: (counts: Counts) => void
 }
@@ -38,14 +42,11 @@ export interface Workers {
   readonly stop: () => Promise<void>
 }
 
-/** Where a model may run to be in each worker. What runs beside the service, as Python models do, is there once, and the service asks it. */
-const IN_WORKERS: ReadonlySet<string> = new Set(['loop', 'thread'])
-
 /**
  * The service's data plane in processes of its own, at the service's one port. What is not a prediction, or is one by a version that only the service has, they hand
  * on to it.
  */
-export function createWorkers({ context, configs, deployments, journal, cache, observed }: WorkersOptions): Workers {
+export function createWorkers({ context, configs, deployments, journal, cache, presence, observed }: WorkersOptions): Workers {
   const { config, projectFolder, folder, clock, log } = context
   const { workers: count } = config.services.serving
   const secret = randomBytes(32).toString('hex')
@@ -72,7 +73,7 @@ export function createWorkers({ context, configs, deployments, journal, cache, o
     log,
     onEnd: (worker) => void metrics.forget(worker),
   })
-  const metrics = new MergedMetrics(context.metrics, () => pool)
+  const metrics = new MergedMetrics(context.metrics, () => pool, presence)
   let divided: Promise<unknown> = Promise.resolve()
   for (const deployment of deployments) deployment.onSplit = () => (divided = Promise.all([divided, pool.divide(divisionOf(deployment))]))
   context.report(() => metrics.text())

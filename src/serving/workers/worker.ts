@@ -18,6 +18,7 @@ import { readArtifact } from '../runtime/artifact.ts'
 import { LoadedModel } from '../runtime/model.ts'
 import { ServingMetrics } from '../runtime/metrics.ts'
 import { DataPlane } from '../runtime/plane.ts'
+import { Presence, REMEMBERED, REMEMBERED_MS } from '../runtime/presence.ts'
 import { type Forwarder, createForwarder } from './forward.ts'
 import { isLocal } from './local.ts'
 import type { Counts } from './frames.ts'
@@ -59,11 +60,13 @@ export class Worker {
     this.#task = task
     this.#time = task.time ?? 0
     this.#log = createLogger('serving').child({ worker: process.pid })
-    this.#metrics = new ServingMetrics(this.#registry, {
+    const gauges = {
       queues: () => this.#deployments.map(({ name, waiting, waitingBytes }) => ({ model: name, waiting, waitingBytes, callers: 0 })),
       live: () => [],
       journalHead: () => 0,
-    })
+    }
+    // Longer than the service, which decides what is told: what workers counted of a version is told until that forgets it, never in part.
+    this.#metrics = new ServingMetrics(this.#registry, gauges, new Presence({ rememberedMs: 2 * REMEMBERED_MS, remembered: 2 * REMEMBERED }))
     const log = this.#log
     this.#deployments = makeDeployments(task.deployments, { url: (name) => serviceUrl(config, name), log, metrics: this.#metrics, projectFolder, folder })
     const quotas = new QuotaLine(questions)
@@ -181,6 +184,7 @@ export class Worker {
       if (kept.has(key)) continue
       this.#models.delete(key)
       model.retire()
+      if (![...this.#models.values()].some(({ name, version }) => name === model.name && version === model.version)) this.#metrics.unloaded(model.name, model.version)
     }
   }
 
