@@ -153,6 +153,18 @@ describe('two workers', () => {
     assert.deepEqual(new Set(later.map(([, version]) => version)), new Set(['2']))
   })
 
+  test('hold what an alias points at once more each, which counts in the memory that versions may take', async () => {
+    await serving.stop()
+    await story.start('deployments: [{model: delay, run: loop}]')
+    const bytes = async () => Number(/^model_version_bytes\{.*version="2".*\} (\d+)$/m.exec(await story.metrics())?.[1])
+    const asked = await fetch(`${story.url}/v1/models/delay/versions/2:predict`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ instances: [ROW] }) })
+    assert.equal(asked.status, 200)
+    const once = await bytes()
+    story.registry.move('champion', '2')
+    await until(async () => (await story.client().deployments())[0]?.version === '2')
+    assert.equal(await bytes(), 3 * once)
+  })
+
   test('asked to stop under load finish what they accepted', async () => {
     const loading = load()
     await pause(200)
