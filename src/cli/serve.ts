@@ -6,9 +6,6 @@ import type { Project } from './project.ts'
 import { SERVING_OPTIONS, type ServingOptions, addServingOptions, withServingOptions } from './serve-serving.ts'
 import { type TrackingOptions, addTrackingOptions, withTrackingOptions } from './serve-tracking.ts'
 
-/** How long an orderly stop may take before the process goes anyway; the supervisor's patience is longer. */
-const STOP_PATIENCE_MS = 8000
-
 export function register(program: Command): void {
   const command = program
     .command('serve')
@@ -38,7 +35,8 @@ async function serve(name: ServiceName, options: Options): Promise<void> {
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) return
     stopping = true
-    setTimeout(() => process.exit(1), STOP_PATIENCE_MS).unref()
+    // The supervisor's patience is longer.
+    setTimeout(() => process.exit(1), running.stopMs).unref()
     running.stop().then(
       () => process.exit(0),
       (error: unknown) => {

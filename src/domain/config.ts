@@ -148,7 +148,7 @@ const onDemand = closed({
     description: 'Of which models any version and any alias may be asked for: `none`, those in `deployments`, or every `registered` one. What may be asked for, a caller can make serving load',
   }),
   alias: Type.String({ minLength: 1, default: 'champion', description: 'Alias that answers for a registered model that is not in `deployments` and is asked for by name alone' }),
-  max_bytes: Type.Integer({ minimum: 1024 * 1024, default: 512 * 1024 * 1024, description: 'Memory of all loaded versions, estimated: beyond it those go that were asked for longest ago, but none that an alias of `deployments` points at' }),
+  max_bytes: Type.Integer({ minimum: 1024 * 1024, default: 512 * 1024 * 1024, description: 'Memory of all loaded versions, estimated, with the copies that workers have: beyond it those go that were asked for longest ago, but none that an alias of `deployments` points at' }),
   wait: Type.String({ pattern: '^\\d+(ms|s)$', form: 'milliseconds or seconds, as `10s`', default: '10s', description: 'How long a request waits for its version to be loaded; then 503' }),
 })
 

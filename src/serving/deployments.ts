@@ -24,7 +24,6 @@ export interface DeploymentsOptions {
   readonly folder: string
 }
 
-const DRAIN_MS = 10_000
 
 /** Milliseconds; see `createAwake`. None where whoever asks, or another worker, would have to wait for the core. */
 export function busyPollOf({ services: { serving } }: Pick<ProjectConfig, 'services'>): number {
@@ -80,9 +79,8 @@ export function undeclared({ project, on_demand: { alias } }: ProjectConfig, mod
   return made
 }
 
-/** Waits for what was accepted, but not for ever: a caller that reads nothing must not keep the service from stopping. */
-export async function drain(lifecycle: Lifecycle, deployments: readonly Deployment[]): Promise<void> {
-  const deadline = Date.now() + DRAIN_MS
+/** Waits for what was accepted, but no longer than `deadline`: a caller that reads nothing must not keep the service from stopping. */
+export async function drain(lifecycle: Lifecycle, deployments: readonly Deployment[], deadline: number): Promise<void> {
   while ((lifecycle.inFlight > 0 || deployments.some((deployment) => deployment.waiting + deployment.shadowing > 0)) && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

@@ -12,6 +12,7 @@ import { Journal } from './journal/journal.ts'
 import { Keeper } from './journal/keeper.ts'
 import { Tally } from './journal/tally.ts'
 import { Lifecycle, doorOf } from './limits/lifecycle.ts'
+import { ANSWER_MS, servingStopMs } from './limits/stopping.ts'
 import { createHotPath } from './protocols/hot-path.ts'
 import { describeModels, servedModels } from './openapi/index.ts'
 import type { Deployment } from './routing/deployment.ts'
@@ -30,7 +31,7 @@ import { interpreterAt } from './runtime/side/row-model.ts'
 import type { Workers, WorkersOptions } from './workers/index.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
-export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, start }
+export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, stopMs: servingStopMs, start }
 
 async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
   const { config, folder, log, clock } = context
@@ -68,6 +69,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     log,
     python: { interpreter: interpreterAt(context.projectFolder, config.services.serving.python), log },
     journalFolder: join(folder, 'journal'),
+    workers: config.services.serving.workers === 1 ? 0 : config.services.serving.workers,
   })
   const workers = await openWorkers({
     context,
@@ -75,6 +77,7 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     deployments,
     journal,
     cache,
+    presence: metrics.presence,
     observed: ({ arms = [], agreements = [] }) => {
       for (const report of arms) rollouts.counted(report)
       metrics.agreements.merge(agreements)
@@ -155,10 +158,13 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     ...(workers ? { listen: workers.listen } : {}),
     stop: async () => {
       clearInterval(polling)
-      const graceMs = durationMs(config.services.serving.drain)
-      await workers?.stop(lifecycle, graceMs)
-      await lifecycle.leave(doorOf(context.http.server), workers ? 0 : graceMs)
-      await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared]), grpc?.stop()])
+      await lifecycle.announce(durationMs(config.services.serving.drain))
+      const deadline = Date.now() + ANSWER_MS
+      const calls = grpc?.stop()
+      // What they hand on is still answered here.
+      await workers?.stop()
+      await lifecycle.leave(doorOf(context.http.server))
+      await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared], deadline), calls])
       await rollouts.stop()
       await router.stop()
       await keeper.stop()

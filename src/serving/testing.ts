@@ -204,6 +204,8 @@ export interface TestConfigOptions {
   readonly workers?: number
   readonly drain?: string
   readonly grpcPort?: number
+  /** The interpreter of Python models. */
+  readonly python?: string
   readonly yaml?: string
 }
 
@@ -216,7 +218,7 @@ services:
   tracking: {url: '${options.tracking ?? nobody}'}
   gateway: {url: '${options.gateway ?? nobody}'}
   features: {url: '${options.features ?? nobody}'}
-  serving: {url: '${options.serving ?? nobody}', workers: ${options.workers ?? 1}, drain: ${options.drain ?? '0s'}${options.grpcPort === undefined ? '' : `, grpc_port: ${options.grpcPort}`}}
+  serving: {url: '${options.serving ?? nobody}', workers: ${options.workers ?? 1}, drain: ${options.drain ?? '0s'}${options.grpcPort === undefined ? '' : `, grpc_port: ${options.grpcPort}`}${options.python === undefined ? '' : `, python: '${options.python}'`}}
 ${options.yaml ?? ''}`,
     'millrace.yaml',
   )

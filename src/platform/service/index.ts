@@ -14,6 +14,7 @@ import { type Tracing, openTracing } from '../tracing/index.ts'
 import { VERSION } from '../version.ts'
 import { eventLogAt } from './event-log.ts'
 import { registerControlRoutes } from './control.ts'
+import { STOP_MS } from './stopping.ts'
 
 /** What a service is: its tables, and how it starts. Each layer exports one per service it runs. */
 export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig> {
@@ -22,6 +23,8 @@ export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig>
   readonly migrations: readonly Migration[]
   /** See HttpOptions.longBodies. */
   readonly longBodies?: boolean
+  /** How long its stop may take, milliseconds; STOP_MS where it is not said. Whoever supervises it has to be told the same. */
+  readonly stopMs?: (config: C) => number
   /** Registers routes on `context.http` and starts what runs in the background. The server listens after it resolves. */
   readonly start: (context: ServiceContext<S, C>) => Promise<ServiceInstance>
 }
@@ -73,6 +76,8 @@ export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
 export interface RunningService {
   readonly name: ServiceName
   readonly port: number
+  /** How long `stop` may take, milliseconds: then whoever waits for it is right to go. */
+  readonly stopMs: number
   readonly stop: () => Promise<void>
 }
 
@@ -163,7 +168,7 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     const address = { host: config.services[name].host, port: options.port ?? config.services[name].port }
     const port = instance.listen ? await instance.listen(address) : await listen(http, name, address.host, address.port)
     log.info({ port }, `${name} answers`)
-    return { name, port, stop: cleanUp }
+    return { name, port, stopMs: definition.stopMs?.(config) ?? STOP_MS, stop: cleanUp }
   } catch (error) {
     await cleanUp()
     throw error

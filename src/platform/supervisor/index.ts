@@ -9,6 +9,7 @@ import { MillraceError, errorMessage, toMillraceError } from '../errors/index.ts
 import { makeFolder } from '../fs/index.ts'
 import { RotatingFile, type RotationOptions } from '../fs/rotating-file.ts'
 import { portHolder } from '../http/port-holder.ts'
+import { STOP_MS } from '../service/stopping.ts'
 import { backoffMs, failuresAfter } from './backoff.ts'
 
 export interface SupervisedService {
@@ -18,6 +19,8 @@ export interface SupervisedService {
   readonly healthUrl: string
   /** Names of services that must be healthy before this one starts. */
   readonly after: readonly string[]
+  /** How long its own stop may take, milliseconds; STOP_MS where it is not said. It is killed only some time after that. */
+  readonly stopMs?: number
 }
 
 export interface SupervisorOptions {
@@ -44,7 +47,8 @@ export interface ServiceStatus {
 const HEALTH_INTERVAL_MS = 50
 const HEALTH_TIMEOUT_MS = 2000
 const STABLE_AFTER_MS = 10_000
-const STOP_PATIENCE_MS = 10_000
+/** Beyond what the service itself takes, after which it would have gone by itself. */
+const STOP_MARGIN_MS = 2000
 const TAIL_BYTES = 4000
 /** Of each service: 80 MB at most. */
 const LOGS: RotationOptions = { bytes: 16_000_000, keep: 4 }
@@ -269,7 +273,7 @@ class Supervised {
     this.#child = undefined
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     child.kill('SIGTERM')
-    await Promise.race([ended, sleep(STOP_PATIENCE_MS, undefined, { ref: false })])
+    await Promise.race([ended, sleep((this.#service.stopMs ?? STOP_MS) + STOP_MARGIN_MS, undefined, { ref: false })])
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGKILL')
       await ended

@@ -4,6 +4,7 @@ import { type ServiceDefinition, loadSync } from '@grpc/proto-loader'
 import { ReflectionService } from '@grpc/reflection'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { portHolder } from '../../platform/http/port-holder.ts'
+import { ANSWER_MS } from '../limits/stopping.ts'
 import { isReady } from '../protocols/v2/server.ts'
 import type { BodyLimits } from '../protocols/body.ts'
 import { boundedService } from './bounds.ts'
@@ -31,7 +32,6 @@ const CALLS_AT_ONCE = 64
 const RECEIVING = { waiting: 1024, patienceMs: 1000 }
 const RECEIVING_BYTES = 128 * 1024 * 1024
 const [FEWEST_AT_ONCE, MOST_AT_ONCE] = [4, 16]
-const STOP_PATIENCE_MS = 5000
 
 /** Serves the Open Inference Protocol V2 over gRPC, with health and reflection, in the clear. PORT_TAKEN where it cannot listen. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
@@ -55,7 +55,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   return {
     stop: async () => {
       health.stop()
-      const patience = setTimeout(() => server.forceShutdown(), STOP_PATIENCE_MS)
+      const patience = setTimeout(() => server.forceShutdown(), ANSWER_MS)
       await new Promise<void>((resolve) => server.tryShutdown(() => resolve()))
       clearTimeout(patience)
     },

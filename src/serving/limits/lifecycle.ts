@@ -22,13 +22,18 @@ export class Lifecycle {
   /** Requests whose bodies are whole and that have no answer yet. */
   inFlight = 0
 
-  /**
-   * For `graceMs` balancers may learn from readiness that this server goes; then it stops listening. Connections that are open get to bring what they are just
-   * sending, for it cannot be told from nothing: closing them at once would cut those requests off.
-   */
-  async leave(door: Door, graceMs: number): Promise<void> {
+  /** For `graceMs` balancers may learn from readiness that this server goes. */
+  async announce(graceMs: number): Promise<void> {
     this.leaving = true
     if (graceMs > 0) await sleep(graceMs)
+  }
+
+  /**
+   * Stops listening. Connections that are open get to bring what they are just sending, for it cannot be told from nothing: closing them at once would cut those
+   * requests off.
+   */
+  async leave(door: Door): Promise<void> {
+    this.leaving = true
     door.close()
     for (let waited = 0; waited < LAST_WORD_MS && (await door.connections()) > 0; waited += LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS)
     this.stopping = true

@@ -14,6 +14,8 @@ export interface LoadedModelsOptions {
   readonly maxBytes: number
   /** Whether an alias of a deployment points at it: then it stays, whatever memory it takes. */
   readonly pinned: (model: LoadedModel) => boolean
+  /** In how many processes one that stays is held. */
+  readonly copies: (model: LoadedModel) => number
   readonly settings: (model: string) => LoadOptions
   readonly metrics: CacheMetrics
   /** Aborted by `stop`. */
@@ -45,6 +47,8 @@ export class LoadedModels {
   readonly #entries = new Map<string, Entry>()
   readonly #loading = new Map<string, Promise<LoadedModel>>()
   readonly #turns: (() => void)[] = []
+  /** What somebody is about to point an alias at, by `identityOf`, and how many are: it stays, too. */
+  readonly #held = new Map<string, number>()
   /** No longer in memory for new requests, but still for some that run: they may need their files. */
   readonly #leaving = new Set<LoadedModel>()
   #loads = 0
@@ -56,13 +60,13 @@ export class LoadedModels {
 
   get bytes(): number {
     let bytes = this.#reserved
-    for (const entry of this.#entries.values()) bytes += bytesOf(entry)
+    for (const entry of this.#entries.values()) bytes += this.#bytesOf(entry)
     return bytes
   }
 
   /** Memory of each version, estimated. */
   get sizes(): readonly { readonly model: LoadedModel; readonly bytes: number }[] {
-    return [...this.#entries.values()].map((entry) => ({ model: entry.model, bytes: bytesOf(entry) }))
+    return [...this.#entries.values()].map((entry) => ({ model: entry.model, bytes: this.#bytesOf(entry) }))
   }
 
   /** What is in memory, least recently asked for first. */
@@ -100,7 +104,7 @@ export class LoadedModels {
   load(model: string, found: VersionFound, { room }: { readonly room: boolean }): Promise<LoadedModel> {
     const known = this.get(model, found)
     if (known) return Promise.resolve(known)
-    const key = `${model}\n${found.version}\n${found.identity}`
+    const key = identityOf(model, found)
     const loading = this.#loading.get(key)
     if (loading) return loading
     const made = (room ? this.#inTurn(() => this.#load(model, found, true)) : this.#load(model, found, false)).finally(() => this.#loading.delete(key))
@@ -108,16 +112,32 @@ export class LoadedModels {
     return made
   }
 
+  /** `use` gets the version, from memory or loaded, whatever memory it takes; until `use` has ended nothing makes it go. */
+  async holding(model: string, found: VersionFound, use: (loaded: LoadedModel) => Promise<void>): Promise<void> {
+    const key = identityOf(model, found)
+    this.#held.set(key, (this.#held.get(key) ?? 0) + 1)
+    try {
+      await use(await this.load(model, found, { room: false }))
+    } finally {
+      const others = (this.#held.get(key) ?? 1) - 1
+      if (others > 0) this.#held.set(key, others)
+      else this.#held.delete(key)
+    }
+  }
+
   /** The version on this machine's disk, loaded; null where it is not there. */
   async restore(model: string, found: VersionFound): Promise<LoadedModel | null> {
     return this.#options.store.find(model, found) === null ? null : this.load(model, found, { room: false })
   }
 
-  /** Nobody needs it any more, unless an alias still points at it. */
+  /** Nobody needs it any more, unless an alias still points at it, or is about to. */
   drop(model: LoadedModel): void {
-    if (this.#options.pinned(model)) return
-    for (const [key, entry] of this.#entries) if (entry.model === model) this.#entries.delete(key)
-    this.#options.metrics.forget(model.name, model.version)
+    const key = `${model.name}\n${model.version}`
+    const entry = this.#entries.get(key)
+    if (entry?.model === model ? this.#stays(entry) : this.#options.pinned(model)) return
+    if (entry?.model === model) this.#entries.delete(key)
+    // Another of the same number may have taken its place.
+    if (!this.#entries.has(key)) this.#options.metrics.forget(model.name, model.version)
     if (model.users > 0) this.#leaving.add(model)
     model.retire()
   }
@@ -194,43 +214,56 @@ export class LoadedModels {
     this.#entries.delete(key)
     this.#entries.set(key, { model, identity, bytes })
     // Of the same number, but another: the model was deleted and made again.
-    if (other && !this.#options.pinned(other.model)) other.model.retire()
+    if (other && !this.#stays(other)) other.model.retire()
   }
 
   /** What a process takes is known once it is there. MODEL_INVALID where it never fits beside what is deployed; else others go that nobody uses. */
   #fit(model: LoadedModel): void {
-    const { maxBytes, pinned, metrics } = this.#options
+    const { maxBytes, metrics } = this.#options
     const others = [...this.#entries.values()].filter((entry) => entry.model !== model)
-    const staying = others.reduce((sum, entry) => sum + (pinned(entry.model) ? bytesOf(entry) : 0), 0)
+    const staying = this.#staying(others)
     if (staying + model.bytesElsewhere > maxBytes) {
       this.drop(model)
       throw tooLarge(`${model.name} version ${model.version} takes ${mebibytes(model.bytesElsewhere)} MiB`, staying, maxBytes)
     }
-    for (const { model: other } of others) {
+    for (const entry of others) {
       if (this.bytes - this.#reserved <= maxBytes) return
-      if (other.users > 0 || pinned(other)) continue
+      if (entry.model.users > 0 || this.#stays(entry)) continue
       metrics.evicted()
-      this.drop(other)
+      this.drop(entry.model)
     }
   }
 
   #makeRoom(name: string, version: string, needed: number): void {
-    const { maxBytes, pinned, metrics } = this.#options
+    const { maxBytes, metrics } = this.#options
     const what = `${name} version ${version} takes about ${mebibytes(needed)} MiB`
-    const staying = [...this.#entries.values()].reduce((sum, entry) => sum + (pinned(entry.model) ? bytesOf(entry) : 0), 0)
+    const staying = this.#staying([...this.#entries.values()])
     if (staying + needed > maxBytes) throw tooLarge(what, staying, maxBytes)
-    for (const { model } of this.#entries.values()) {
+    for (const entry of this.#entries.values()) {
       if (this.bytes + needed <= maxBytes) return
-      if (model.users > 0 || pinned(model)) continue
+      if (entry.model.users > 0 || this.#stays(entry)) continue
       metrics.evicted()
-      this.drop(model)
+      this.drop(entry.model)
     }
     if (this.bytes + needed > maxBytes) throw new MillraceError('OVERLOADED', `${what}, and the other versions are busy; try again`)
   }
+
+  #stays({ model, identity }: Entry): boolean {
+    return this.#options.pinned(model) || this.#held.has(identityOf(model.name, { version: model.version, identity }))
+  }
+
+  #staying(entries: readonly Entry[]): number {
+    return entries.reduce((sum, entry) => sum + (this.#stays(entry) ? this.#bytesOf(entry) : 0), 0)
+  }
+
+  #bytesOf(entry: Entry): number {
+    const { model, bytes } = entry
+    return (bytes + (model.place === 'thread' ? THREAD_BYTES : 0) + model.bytesElsewhere) * (this.#stays(entry) ? this.#options.copies(model) : 1)
+  }
 }
 
-function bytesOf({ model, bytes }: Entry): number {
-  return bytes + (model.place === 'thread' ? THREAD_BYTES : 0) + model.bytesElsewhere
+function identityOf(model: string, { version, identity }: VersionFound): string {
+  return `${model}\n${version}\n${identity}`
 }
 
 function tooLarge(what: string, staying: number, maxBytes: number): MillraceError {

@@ -193,15 +193,19 @@ export class Router {
     }
     // One that was refused stays so while it is tried once more.
     if (slot.live === null && slot.failedVersion !== found.version) slot.state = 'loading'
-    let model: LoadedModel
+    let loaded: LoadedModel | null = null
     try {
-      model = await this.versions.loaded.load(slot.model, found, { room: false })
-      await this.#spread(slot, found, model)
+      // Until the alias keeps it: what others ask for meanwhile must not make it go.
+      await this.versions.loaded.holding(slot.model, found, async (model) => {
+        loaded = model
+        await this.#options.spread?.(slot, found, model)
+        this.#swap(slot, found, model)
+      })
     } catch (error) {
+      this.#release(loaded)
       if (!isFinal(error)) throw error
       return this.#refuse(slot, found.version, errorMessage(error))
     }
-    this.#swap(slot, found, model)
     await this.#save(slot)
     this.#prune(slot.model)
   }
@@ -269,15 +273,6 @@ export class Router {
       await writeRollout(trx, slot.row())
       await outbox.emit(eventsTransaction(trx), type, slot.model, data)
     })
-  }
-
-  async #spread(slot: Slot, found: VersionFound, model: LoadedModel): Promise<void> {
-    try {
-      await this.#options.spread?.(slot, found, model)
-    } catch (error) {
-      this.#release(model)
-      throw error
-    }
   }
 
   /** Nobody but aliases keeps it. */

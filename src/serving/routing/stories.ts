@@ -127,6 +127,8 @@ export function followingStories(options: StoryOptions): void {
       const score = async () => (await client().predict('delay', [ROW])).probabilities[0] ?? 0
       const before = await score()
       await until(async () => Math.abs((await score()) - before) > 1e-3)
+      // What is told of that number is now told of it.
+      assert.match(await story.metrics(), /^model_load_seconds\{.*version="1".*\} /m)
     })
   })
 

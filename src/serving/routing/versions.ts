@@ -7,6 +7,7 @@ import type { PythonOptions } from '../runtime/side/row-model.ts'
 import { CacheMetrics } from './cache-metrics.ts'
 import type { Deployment } from './deployment.ts'
 import { LoadedModels } from './loaded-models.ts'
+import { IN_WORKERS } from './places.ts'
 import { Locator } from './locate.ts'
 import type { ModelStore } from './model-cache.ts'
 import { OnDemand } from './on-demand.ts'
@@ -29,6 +30,8 @@ export interface VersionsOptions {
   readonly python: PythonOptions
   /** Where the journal is kept: a version is warmed with what its model was asked last. */
   readonly journalFolder: string
+  /** Processes beside this one that hold what aliases point at, too. */
+  readonly workers: number
 }
 
 /** The versions in memory, and how requests reach those that no alias of a deployment points at. */
@@ -39,12 +42,13 @@ export interface Versions {
   readonly locator: Locator
 }
 
-export function openVersions({ deployments, makeUndeclared, config, registry, exists, store, lookAgainMs, prometheus, metrics, log, python, journalFolder }: VersionsOptions): Versions {
+export function openVersions({ deployments, makeUndeclared, config, registry, exists, store, lookAgainMs, prometheus, metrics, log, python, journalFolder, workers }: VersionsOptions): Versions {
   const stop = new AbortController()
   const cacheMetrics = new CacheMetrics(prometheus, metrics, { bytes: () => loaded.bytes, models: () => loaded.models.length, loading: () => loaded.loading.length, sizes: () => loaded.sizes })
   const loaded = new LoadedModels({
     store,
     maxBytes: config.max_bytes,
+    copies: (model) => (IN_WORKERS.has(model.place) ? 1 + workers : 1),
     pinned: (model) => deployments.some(({ slots }) => slots.some((slot) => slot.live === model)),
     settings: (model) => ({ ...deployments.find(({ name }) => name === model)?.loading, python, recorded: () => recentRecords(journalFolder, model) }),
     metrics: cacheMetrics,

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { Agreement } from '../../api/rollouts.ts'
 import { Counter, type Registry } from '../../platform/metrics/index.ts'
 import type { Labels } from './outputs.ts'
+import type { Presence } from './presence.ts'
 import { elementsOf } from './tensor/datatypes.ts'
 import type { TensorMap } from './tensor/session.ts'
 
@@ -96,14 +96,15 @@ function describe([rows = 0, difference = 0, scored = 0, changed = 0, classified
   return { rows, mean_difference: scored === 0 ? null : difference / scored, other_class: classified === 0 ? null : changed / classified }
 }
 
-/** Shadows of which counts are kept: the oldest are forgotten. */
-const KEPT = 50
-
+/** Counted of each shadow, for as long as its version is known. */
 export class Agreements {
   readonly #counts = new Map<string, AgreementCounts>()
-  readonly #others = new LRUCache<string, readonly number[]>({ max: KEPT })
+  readonly #others = new Map<string, readonly number[]>()
+  readonly #presence: Presence
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, presence: Presence) {
+    this.#presence = presence
+    presence.onForget((model, version) => this.#forget(model, version))
     const counts = this.#counts
     const counter = (name: string, help: string, read: (one: AgreementCounts) => number) =>
       registry.registerMetric(
@@ -114,6 +115,7 @@ export class Agreements {
           registers: [],
           collect() {
             this.reset()
+            presence.sweep()
             for (const one of counts.values()) this.inc({ model: one.model, alias: one.alias, version: one.version }, read(one))
           },
         }),
@@ -127,8 +129,7 @@ export class Agreements {
     const key = keyOf({ model, alias, version })
     const known = this.#counts.get(key)
     if (known) return known
-    const [oldest] = this.#counts.keys()
-    if (this.#counts.size >= KEPT && oldest !== undefined) this.#counts.delete(oldest)
+    this.#presence.counted(model, version)
     const made = new AgreementCounts(model, alias, version)
     this.#counts.set(key, made)
     return made
@@ -162,7 +163,14 @@ export class Agreements {
   merge(deltas: readonly AgreementDelta[]): void {
     for (const delta of deltas) {
       const key = keyOf(delta)
+      if (!this.#others.has(key)) this.#presence.counted(delta.model, delta.version)
       this.#others.set(key, together(this.#others.get(key) ?? [], delta.sums))
+    }
+  }
+
+  #forget(model: string, version: string): void {
+    for (const counts of [this.#counts, this.#others]) {
+      for (const key of counts.keys()) if (key.startsWith(`${model}\n`) && key.endsWith(`\n${version}`)) counts.delete(key)
     }
   }
 }

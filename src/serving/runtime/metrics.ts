@@ -2,12 +2,11 @@ import { Counter, Gauge, type Registry } from '../../platform/metrics/index.ts'
 import type { Place } from './session/port.ts'
 import { Agreements } from './agreement.ts'
 import { HotHistogram, ReportedHistogram } from './hot-metrics.ts'
+import { Presence } from './presence.ts'
 
 /** Seconds. */
 const DURATION_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-/** Versions of which metrics are kept: a version that nobody has served for so long is forgotten, oldest first. */
-const VERSIONS_KEPT = 50
 
 /** Counted by plain numbers on the way of a prediction, and made into Prometheus' form when that asks. */
 export class VersionMetrics {
@@ -35,6 +34,8 @@ export interface ServingGauges {
 
 export class ServingMetrics {
   readonly #versions = new Map<string, VersionMetrics>()
+  /** Which versions are told of. */
+  readonly presence: Presence
   readonly #failures: Counter<'model' | 'code'>
   readonly #shadowFailures: Counter<'model' | 'alias'>
   /** How shadows differ from what was answered. */
@@ -44,10 +45,12 @@ export class ServingMetrics {
   readonly #missing: Counter<'model' | 'feature'>
   readonly #loadSeconds: Gauge<'model' | 'version'>
 
-  constructor(registry: Registry, gauges: ServingGauges) {
+  constructor(registry: Registry, gauges: ServingGauges, presence = new Presence()) {
     const registers = [registry]
+    this.presence = presence
+    presence.onForget((model, version) => this.#versions.delete(keyOf(model, version)))
     this.#failures = new Counter({ name: 'model_infer_request_failure_total', help: 'Prediction requests answered with an error, by its code', labelNames: ['model', 'code'], registers })
-    this.agreements = new Agreements(registry)
+    this.agreements = new Agreements(registry, presence)
     this.#shadowFailures = new Counter({ name: 'model_infer_shadow_failure_total', help: 'Requests that a shadow could not predict', labelNames: ['model', 'alias'], registers })
     this.#lookups = new Counter({ name: 'feature_lookup_rows_total', help: 'Rows for which online features were asked, by outcome', labelNames: ['outcome'], registers })
     this.#lookupSeconds = new Counter({ name: 'feature_lookup_seconds_total', help: 'Time spent in calls to the features service', registers })
@@ -57,12 +60,12 @@ export class ServingMetrics {
     reportGauges(registry, gauges)
   }
 
+  /** What is counted of it: the same for as long as it is in memory, and some time after. */
   version(model: string, version: string): VersionMetrics {
-    const key = `${model}\n${version}`
+    const key = keyOf(model, version)
     const known = this.#versions.get(key)
     if (known) return known
-    const [oldest] = this.#versions.keys()
-    if (this.#versions.size >= VERSIONS_KEPT && oldest !== undefined) this.#versions.delete(oldest)
+    this.presence.counted(model, version)
     const made = new VersionMetrics(model, version)
     this.#versions.set(key, made)
     return made
@@ -90,15 +93,20 @@ export class ServingMetrics {
   }
 
   loaded(model: string, version: string, seconds: number): void {
+    this.presence.loaded(model, version)
     this.#loadSeconds.set({ model, version }, seconds)
   }
 
   unloaded(model: string, version: string): void {
+    this.presence.left(model, version)
     this.#loadSeconds.remove({ model, version })
   }
 
   #reportVersions(registry: Registry): void {
-    const versions = this.#versions
+    const remembered = (): Iterable<VersionMetrics> => {
+      this.presence.sweep()
+      return this.#versions.values()
+    }
     const labelNames = ['model', 'version'] as const
     const counter = (name: string, help: string, read: (metrics: VersionMetrics) => number) =>
       new Counter({
@@ -108,7 +116,7 @@ export class ServingMetrics {
         registers: [registry],
         collect() {
           this.reset()
-          for (const metrics of versions.values()) this.inc({ model: metrics.model, version: metrics.version }, read(metrics))
+          for (const metrics of remembered()) this.inc({ model: metrics.model, version: metrics.version }, read(metrics))
         },
       })
     counter('model_infer_request_success_total', 'Prediction requests answered', (metrics) => metrics.succeeded)
@@ -120,13 +128,17 @@ export class ServingMetrics {
           name,
           help,
           labelNames,
-          source: () => [...versions.values()].map((metrics) => ({ labels: { model: metrics.model, version: metrics.version }, histogram: pick(metrics) })),
+          source: () => [...remembered()].map((metrics) => ({ labels: { model: metrics.model, version: metrics.version }, histogram: pick(metrics) })),
         }),
       )
     histogram('model_infer_request_duration_seconds', 'From the whole request to its answer', (metrics) => metrics.duration)
     histogram('model_infer_queue_duration_seconds', 'From the request queued for its model to its batch begun', (metrics) => metrics.queue)
     histogram('model_infer_batch_rows', 'Rows of a batch', (metrics) => metrics.batch)
   }
+}
+
+function keyOf(model: string, version: string): string {
+  return `${model}\n${version}`
 }
 
 function reportGauges(registry: Registry, gauges: ServingGauges): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type IncomingHttpHeaders, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
+import { Lifecycle } from '../limits/lifecycle.ts'
 import { createForwarder } from './forward.ts'
 import { PEER_HEADER, peerAddress, sayPeer } from './peer.ts'
 
@@ -12,12 +13,13 @@ const service = createServer((request, response) => {
   response.end('answered')
 })
 const portOf = (server: typeof service): number => (server.address() as AddressInfo).port
+const lifecycle = new Lifecycle()
 let forwarder: ReturnType<typeof createForwarder>
 const worker = createServer((request, response) => forwarder.forward(request, response))
 
 before(async () => {
   for (const server of [service, worker]) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  forwarder = createForwarder(portOf(service), SECRET)
+  forwarder = createForwarder(portOf(service), SECRET, lifecycle)
 })
 after(() => {
   forwarder.close()
@@ -41,4 +43,14 @@ test('the service believes its workers about a caller, and nobody else', () => {
   assert.equal(of(sayPeer(SECRET, '10.0.0.7')), '10.0.0.7')
   assert.equal(of(sayPeer(SECRET, '2001:db8::1')), '2001:db8::1')
   for (const forged of [undefined, '', '10.0.0.7', ` ${'10.0.0.7'}`, sayPeer('b'.repeat(64), '10.0.0.7'), SECRET, `${SECRET}10.0.0.7`, `é${sayPeer(SECRET, '10.0.0.7')}`]) assert.equal(of(forged), '127.0.0.1', forged)
+})
+
+test('a worker that leaves asks for the connection to be closed behind what it hands on, and then hands on nothing more', async () => {
+  const ask = () => fetch(`http://127.0.0.1:${portOf(worker)}/x`, { method: 'POST', body: 'y' })
+  lifecycle.leaving = true
+  const last = await ask()
+  assert.deepEqual([last.status, last.headers.get('connection')], [200, 'close'])
+  lifecycle.stopping = true
+  const [before, refused] = [heard.length, await ask()]
+  assert.deepEqual([refused.status, refused.headers.get('retry-after'), heard.length], [503, '1', before])
 })

@@ -1,5 +1,6 @@
 import { Agent, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import { pipeline } from 'node:stream'
+import type { Lifecycle } from '../limits/lifecycle.ts'
 import { PEER_HEADER, sayPeer } from './peer.ts'
 
 /** Headers that concern one connection alone (RFC 9110, 7.6.1); Expect, which was answered here; and what only a worker may say. */
@@ -13,8 +14,8 @@ export interface Forwarder {
   readonly close: () => void
 }
 
-/** Hands requests on to the service itself at a port of loopback, as they came but for saying whose they are, by the `secret`, and its answers back. */
-export function createForwarder(port: number, secret: string): Forwarder {
+/** Hands requests on to the service itself at a port of loopback, as they came but for saying whose they are, by the `secret`, and its answers back; none any more while the worker stops. */
+export function createForwarder(port: number, secret: string, lifecycle: Pick<Lifecycle, 'leaving' | 'stopping'>): Forwarder {
   const agent = new Agent({ keepAlive: true })
   let waiting = 0
   return {
@@ -24,6 +25,8 @@ export function createForwarder(port: number, secret: string): Forwarder {
     close: () => agent.destroy(),
     forward: (request, response) => {
       const { method, url, headers } = request
+      if (lifecycle.leaving) response.shouldKeepAlive = false
+      if (lifecycle.stopping) return void refuse(response)
       const counts = method !== 'GET'
       if (counts) waiting++
       response.once('close', () => {
@@ -37,14 +40,18 @@ export function createForwarder(port: number, secret: string): Forwarder {
       })
       onward.on('error', () => {
         if (response.headersSent || response.destroyed) return void response.destroy()
-        response.writeHead(503, { 'Content-Type': 'application/json', 'Content-Length': UNAVAILABLE.length, 'Retry-After': '1', Connection: 'close' })
-        response.end(UNAVAILABLE)
+        refuse(response)
       })
       // Without a body it must stay so: an empty one in chunks is something else to who reads it.
       if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) onward.end()
       else pipeline(request, onward, () => undefined)
     },
   }
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(503, { 'Content-Type': 'application/json', 'Content-Length': UNAVAILABLE.length, 'Retry-After': '1', Connection: 'close' })
+  response.end(UNAVAILABLE)
 }
 
 function endToEnd(raw: readonly string[]): string[] {

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
 import { listen } from '../../platform/http/index.ts'
 import type { ListenAddress, ServiceContext } from '../../platform/service/index.ts'
 import type { JournalWriter } from '../journal/journal.ts'
-import type { Lifecycle } from '../limits/lifecycle.ts'
 import type { Deployment } from '../routing/deployment.ts'
+import { IN_WORKERS } from '../routing/places.ts'
 import type { ModelStore } from '../routing/model-cache.ts'
 import type { RouterOptions } from '../routing/router.ts'
 import type { HotPathOptions } from '../protocols/hot-path.ts'
 import type { ServingSchema } from '../routing/store.ts'
+import type { Presence } from '../runtime/presence.ts'
 import { MergedMetrics } from './merged-metrics.ts'
 import type { Counts } from './frames.ts'
 import type { ModelDivision } from './messages.ts'
@@ -22,6 +22,8 @@ export interface WorkersOptions {
   readonly deployments: readonly Deployment[]
   readonly journal: JournalWriter
   readonly cache: ModelStore
+  /** The service's own. */
+  readonly presence: Presence
   /** What workers have counted of rollouts, and compared in shadow. */
   readonly observed: (counts: Counts) => void
 }
@@ -36,18 +38,15 @@ export interface Workers {
   readonly divided: () => Promise<void>
   /** Names of models for which shadows still work. */
   readonly shadowing: () => Promise<readonly string[]>
-  /** After a time in which the service says that it leaves, and workers still answer. */
-  readonly stop: (lifecycle: Lifecycle, graceMs: number) => Promise<void>
+  /** Resolves when they have answered what they accepted, or their time for that is over. */
+  readonly stop: () => Promise<void>
 }
-
-/** Where a model may run to be in each worker. What runs beside the service, as Python models do, is there once, and the service asks it. */
-const IN_WORKERS: ReadonlySet<string> = new Set(['loop', 'thread'])
 
 /**
  * The service's data plane in processes of its own, at the service's one port. What is not a prediction, or is one by a version that only the service has, they hand
  * on to it.
  */
-export function createWorkers({ context, configs, deployments, journal, cache, observed }: WorkersOptions): Workers {
+export function createWorkers({ context, configs, deployments, journal, cache, presence, observed }: WorkersOptions): Workers {
   const { config, projectFolder, folder, clock, log } = context
   const { workers: count } = config.services.serving
   const secret = randomBytes(32).toString('hex')
@@ -74,7 +73,7 @@ export function createWorkers({ context, configs, deployments, journal, cache, o
     log,
     onEnd: (worker) => void metrics.forget(worker),
   })
-  const metrics = new MergedMetrics(context.metrics, () => pool)
+  const metrics = new MergedMetrics(context.metrics, () => pool, presence)
   let divided: Promise<unknown> = Promise.resolve()
   for (const deployment of deployments) deployment.onSplit = () => (divided = Promise.all([divided, pool.divide(divisionOf(deployment))]))
   context.report(() => metrics.text())
@@ -88,11 +87,7 @@ export function createWorkers({ context, configs, deployments, journal, cache, o
     divided: async () => void (await divided),
     listen: async (address) => pool.start(await listen(context.http, 'serving', '127.0.0.1', 0), address),
     shadowing: async () => (await pool.load()).flatMap(({ shadowing }) => shadowing),
-    stop: async (lifecycle, graceMs) => {
-      lifecycle.leaving = true
-      await sleep(graceMs)
-      await pool.stop()
-    },
+    stop: () => pool.stop(),
   }
 }
 

@@ -1,21 +1,32 @@
 import { Gauge, type MetricsJson, type Registry, mergeMetrics } from '../../platform/metrics/index.ts'
-import type { WorkerPool } from './pool.ts'
+import type { Presence } from '../runtime/presence.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
 /** A scrape must not wait for a worker that hangs: what it last said stands for it. */
 const PATIENCE_MS = 1000
 
+/** What of the workers matters here. */
+export interface Workforce {
+  readonly workers: readonly Pick<WorkerProcess, 'ask' | 'gone' | 'listening'>[]
+  readonly restarts: number
+}
+
+type Asked = Workforce['workers'][number]
+
 /**
- * The metrics of the service and its workers as of one process. What a worker counted that is gone stays counted, as of the last scrape; its gauges go with it.
+ * The metrics of the service and its workers as of one process. What a worker counted that is gone stays counted, as of the last scrape; its gauges go with it. Of versions that
+ * the service has forgotten nothing is told.
  */
 export class MergedMetrics {
   readonly #registry: Registry
-  readonly #pool: () => WorkerPool
-  readonly #last = new Map<WorkerProcess, MetricsJson>()
+  readonly #pool: () => Workforce
+  readonly #presence: Presence
+  readonly #last = new Map<Asked, MetricsJson>()
   #gone: MetricsJson = []
 
-  constructor(registry: Registry, pool: () => WorkerPool) {
+  constructor(registry: Registry, pool: () => Workforce, presence: Presence) {
     this.#registry = registry
+    this.#presence = presence
     this.#pool = pool
     registry.registerMetric(
       new Gauge({
@@ -48,17 +59,22 @@ export class MergedMetrics {
       }),
     )
     const own: MetricsJson = await this.#registry.getMetricsAsJSON()
-    return mergeMetrics([own, this.#gone, ...this.#last.values()]).metrics()
+    this.#gone = this.#known(this.#gone)
+    return mergeMetrics([own, this.#gone, ...[...this.#last.values()].map((last) => this.#known(last))]).metrics()
   }
 
   /** Keeps what a worker counted. */
-  async forget(worker: WorkerProcess): Promise<void> {
+  async forget(worker: Asked): Promise<void> {
     const last = this.#last.get(worker)
     this.#last.delete(worker)
     if (!last) return
     const counted = last.filter(({ type }) => COUNTED.has(String(type)))
     const together: MetricsJson = await mergeMetrics([this.#gone, counted]).getMetricsAsJSON()
     this.#gone = together
+  }
+
+  #known(metrics: MetricsJson): MetricsJson {
+    return metrics.map((metric) => ({ ...metric, values: metric.values.filter(({ labels: { model, version } }) => model === undefined || version === undefined || this.#presence.knows(String(model), String(version))) }))
   }
 }
 

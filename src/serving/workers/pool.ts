@@ -1,13 +1,15 @@
 import type { DeploymentConfig, ProjectConfig } from '../../domain/config.ts'
-import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
+import { errorMessage } from '../../platform/errors/index.ts'
 import type { Logger } from '../../platform/log/index.ts'
 import { backoffMs, failuresAfter } from '../../platform/supervisor/backoff.ts'
 import type { ListenAddress } from '../../platform/service/index.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import type { JournalWriter } from '../journal/journal.ts'
+import { ANSWER_MS } from '../limits/stopping.ts'
 import { Acceptor } from './acceptor.ts'
 import { type Counting, serveJournal } from './journal-desk.ts'
 import type { ModelDivision, PlacedVersion, WorkerLoad, WorkerTask } from './messages.ts'
+import { LOAD_PATIENCE_MS, prepareAll } from './prepare.ts'
 import { serveQuotas } from './quotas.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -30,13 +32,12 @@ export interface PoolOptions {
   readonly onEnd: (worker: WorkerProcess) => void
 }
 
-/** To load all that is deployed and listen; and to load one version. A worker that takes longer is killed. */
+/** To load all that is deployed and listen. A worker that takes longer is killed. */
 const START_PATIENCE_MS = 60_000
-const LOAD_PATIENCE_MS = 60_000
 /** What takes a worker no time: one that has not answered by then hangs. */
 const ANSWER_PATIENCE_MS = 5000
-/** Beyond the drain of a worker itself. */
-const STOP_PATIENCE_MS = 12_000
+/** Its answers, and then its last lines and traces. */
+const STOP_PATIENCE_MS = ANSWER_MS + 3000
 const STABLE_AFTER_MS = 10_000
 const BACKOFF = { firstMs: 100, longestMs: 10_000 }
 
@@ -115,7 +116,7 @@ export class WorkerPool {
     if (placed) next.set(key, placed)
     else next.delete(key)
     const task = { placed: [...next.values()] }
-    if (placed) await Promise.all(this.#listening().map((worker) => this.#prepare(worker, task.placed)))
+    if (placed) await prepareAll(this.#listening(), { next: task.placed, now: [...this.#placed.values()], giveUp: (worker, error) => this.#giveUp(worker, error) })
     if (placed) this.#placed.set(key, placed)
     else this.#placed.delete(key)
     await this.#tellAll({ kind: 'commit', ...task })
@@ -130,16 +131,6 @@ export class WorkerPool {
         if (worker.listening) await told
       }),
     )
-  }
-
-  /** One that dies in it, or hangs, is no reason to refuse the version; one that says why it cannot load it is. */
-  async #prepare(worker: WorkerProcess, placed: readonly PlacedVersion[]): Promise<void> {
-    try {
-      await worker.ask({ kind: 'prepare', placed }, LOAD_PATIENCE_MS)
-    } catch (error) {
-      if (error instanceof MillraceError && error.code === 'UNAVAILABLE') this.#giveUp(worker, error)
-      throw error
-    }
   }
 
   #listening(): WorkerProcess[] {

@@ -11,12 +11,14 @@ import { bodyLimitsOf, busyPollOf, drain, makeDeployments } from '../deployments
 import { createHotPath } from '../protocols/hot-path.ts'
 import { recentRecords } from '../journal/recent.ts'
 import { Lifecycle } from '../limits/lifecycle.ts'
+import { ANSWER_MS } from '../limits/stopping.ts'
 import type { Deployment } from '../routing/deployment.ts'
 import { Locator } from '../routing/locate.ts'
 import { readArtifact } from '../runtime/artifact.ts'
 import { LoadedModel } from '../runtime/model.ts'
 import { ServingMetrics } from '../runtime/metrics.ts'
 import { DataPlane } from '../runtime/plane.ts'
+import { Presence, REMEMBERED, REMEMBERED_MS } from '../runtime/presence.ts'
 import { type Forwarder, createForwarder } from './forward.ts'
 import { isLocal } from './local.ts'
 import type { Counts } from './frames.ts'
@@ -29,7 +31,6 @@ type Start = Extract<WorkerTask, { readonly kind: 'start' }>
 
 /** As the base of every service has it; see platform/http. */
 const SERVER = { keepAliveTimeout: 65_000, requestTimeout: 300_000 }
-const FORWARD_PATIENCE_MS = 2000
 const TELL_EVERY_MS = 200
 
 /** The data plane in a process of its own: predictions by the versions that it was told to have, journaled by the service. */
@@ -59,11 +60,13 @@ export class Worker {
     this.#task = task
     this.#time = task.time ?? 0
     this.#log = createLogger('serving').child({ worker: process.pid })
-    this.#metrics = new ServingMetrics(this.#registry, {
+    const gauges = {
       queues: () => this.#deployments.map(({ name, waiting, waitingBytes }) => ({ model: name, waiting, waitingBytes, callers: 0 })),
       live: () => [],
       journalHead: () => 0,
-    })
+    }
+    // Longer than the service, which decides what is told: what workers counted of a version is told until that forgets it, never in part.
+    this.#metrics = new ServingMetrics(this.#registry, gauges, new Presence({ rememberedMs: 2 * REMEMBERED_MS, remembered: 2 * REMEMBERED }))
     const log = this.#log
     this.#deployments = makeDeployments(task.deployments, { url: (name) => serviceUrl(config, name), log, metrics: this.#metrics, projectFolder, folder })
     const quotas = new QuotaLine(questions)
@@ -89,7 +92,7 @@ export class Worker {
       tracing,
     })
     const local = isLocal(this.#deployments)
-    this.#forwarder = createForwarder(service, secret)
+    this.#forwarder = createForwarder(service, secret, this.#lifecycle)
     this.#server = createServer(SERVER, (request, response) => {
       if (!local(request) || !hotPath.take(request, response)) this.#forwarder.forward(request, response)
     })
@@ -136,14 +139,14 @@ export class Worker {
   }
 
   async #drain(): Promise<void> {
-    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size }, 0)
-    await drain(this.#lifecycle, this.#deployments)
+    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size })
+    const deadline = Date.now() + ANSWER_MS
+    await drain(this.#lifecycle, this.#deployments, deadline)
     this.#plane.flush()
     await this.#journal.settled()
     clearInterval(this.#telling)
     this.#tell()
     await this.#journal.settled()
-    const deadline = Date.now() + FORWARD_PATIENCE_MS
     while (this.#forwarder.waiting > 0 && Date.now() < deadline) await pause()
     // Answers that were just written are still on their way out of this process; who waits for news of the journal may ask again.
     await pause()
@@ -181,6 +184,7 @@ export class Worker {
       if (kept.has(key)) continue
       this.#models.delete(key)
       model.retire()
+      if (![...this.#models.values()].some(({ name, version }) => name === model.name && version === model.version)) this.#metrics.unloaded(model.name, model.version)
     }
   }
 

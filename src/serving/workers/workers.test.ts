@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { join } from 'node:path'
 import { beforeEach, describe, test } from 'node:test'
 import { type ServingProcess, startReadyProcess } from '../testing-process.ts'
 import { setUpStories } from '../testing-stories.ts'
@@ -151,6 +153,18 @@ describe('two workers', () => {
     assert.deepEqual(new Set(later.map(([, version]) => version)), new Set(['2']))
   })
 
+  test('hold what an alias points at once more each, which counts in the memory that versions may take', async () => {
+    await serving.stop()
+    await story.start('deployments: [{model: delay, run: loop}]')
+    const bytes = async () => Number(/^model_version_bytes\{.*version="2".*\} (\d+)$/m.exec(await story.metrics())?.[1])
+    const asked = await fetch(`${story.url}/v1/models/delay/versions/2:predict`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ instances: [ROW] }) })
+    assert.equal(asked.status, 200)
+    const once = await bytes()
+    story.registry.move('champion', '2')
+    await until(async () => (await story.client().deployments())[0]?.version === '2')
+    assert.equal(await bytes(), 3 * once)
+  })
+
   test('asked to stop under load finish what they accepted', async () => {
     const loading = load()
     await pause(200)
@@ -162,5 +176,39 @@ describe('two workers', () => {
     const rows = await journaled()
     for (const id of loading.answered.keys()) assert.equal(rows.get(id), 2, id)
     assert.equal(rows.size, loading.answered.size, 'nothing was journaled that was not answered')
+  })
+
+  test('asked to stop wait for what they handed on, as long as for what is theirs', async () => {
+    const asked = join(story.folder, 'asked')
+    const python = join(story.folder, 'python')
+    // As a Python process is one: longer at the first answer than anything else of a stop takes.
+    writeFileSync(
+      python,
+      `#!${process.execPath}
+process.stdin.resume().on('end', () => process.exit())
+require('node:http').createServer((request, response) => {
+  const { existsSync, writeFileSync } = require('node:fs')
+  const first = request.method === 'POST' && !existsSync(${JSON.stringify(asked)})
+  if (first) writeFileSync(${JSON.stringify(asked)}, '')
+  setTimeout(() => response.end('{"predictions":[7]}'), first ? 4000 : 0)
+}).listen(0, '127.0.0.1', function () {
+  require('node:fs').writeSync(3, this.address().port + '\\n')
+})
+`,
+      { mode: 0o755 },
+    )
+    const files = join(story.folder, 'price')
+    mkdirSync(files)
+    writeFileSync(join(files, 'MLmodel'), `flavors: {python_function: {loader_module: mine}}\nsignature: {inputs: '[{"name": "x", "type": "double"}]'}\n`)
+    story.registry.add('3', files)
+    story.registry.move('champion', '3')
+    await serving.stop()
+    await story.start('deployments: [{model: delay}]', { python })
+    const answer = fetch(`${story.url}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-request-id': 'slow' }, body: '{"dataframe_records":[{"x":1}]}' })
+    await until(() => existsSync(asked))
+    assert.equal(await serving.stop(), 0)
+    assert.deepEqual(await (await answer).json(), { predictions: [7] })
+    await story.start('deployments: [{model: delay}]', { python })
+    assert.equal((await journaled()).get('slow'), 1)
   })
 })
