@@ -180,15 +180,16 @@ describe('two workers', () => {
 
   test('asked to stop wait for what they handed on, as long as for what is theirs', async () => {
     const asked = join(story.folder, 'asked')
+    const armed = join(story.folder, 'armed')
     const python = join(story.folder, 'python')
-    // As a Python process is one: longer at the first answer than anything else of a stop takes.
+    // As a Python process is one: longer at one answer than anything else of a stop takes.
     writeFileSync(
       python,
       `#!${process.execPath}
 process.stdin.resume().on('end', () => process.exit())
 require('node:http').createServer((request, response) => {
   const { existsSync, writeFileSync } = require('node:fs')
-  const first = request.method === 'POST' && !existsSync(${JSON.stringify(asked)})
+  const first = request.method === 'POST' && existsSync(${JSON.stringify(armed)}) && !existsSync(${JSON.stringify(asked)})
   if (first) writeFileSync(${JSON.stringify(asked)}, '')
   setTimeout(() => response.end('{"predictions":[7]}'), first ? 4000 : 0)
 }).listen(0, '127.0.0.1', function () {
@@ -204,6 +205,8 @@ require('node:http').createServer((request, response) => {
     story.registry.move('champion', '3')
     await serving.stop()
     await story.start('deployments: [{model: delay}]', { python })
+    await until(async () => (await story.client().deployments())[0]?.version === '3')
+    writeFileSync(armed, '')
     const answer = fetch(`${story.url}/invocations`, { method: 'POST', headers: { 'content-type': 'application/json', 'x-request-id': 'slow' }, body: '{"dataframe_records":[{"x":1}]}' })
     await until(() => existsSync(asked))
     assert.equal(await serving.stop(), 0)
