@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { POSITIVE_ABOVE } from '../../domain/classes.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 
 /** What a model answers: a class with the probability of the positive one, or a number. */
@@ -46,7 +47,7 @@ function plan(name: string, width: 1 | 2, labelled: boolean): OutputPlan {
         const score = Number(data[row * width + width - 1])
         scores[at + row] = score
         // A classifier's own label says which probability is the larger one, which the probabilities themselves say already.
-        labels[at + row] = kind === 'regressor' ? score : score > 0.5 ? 1 : 0
+        labels[at + row] = kind === 'regressor' ? score : score > POSITIVE_ABOVE ? 1 : 0
       }
     },
   }
