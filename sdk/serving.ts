@@ -38,7 +38,7 @@ type Row = Readonly<Record<string, Scalar>>
 /** The serving service. */
 export function servingClient(transport: Transport) {
   return {
-    /** The Open Inference Protocol: `POST /v2/models/MODEL[/versions/VERSION]/infer`. Only a version that is deployed can be asked for. */
+    /** The Open Inference Protocol: `POST /v2/models/MODEL[/versions/VERSION]/infer`. `version` is a number, or `@` and an alias; one that no deployment serves is loaded when it is asked for, where `on_demand` allows it (docs/serving.md). */
     predict: async (model: string, rows: readonly Row[], options: PredictOptions & { readonly version?: string } = {}): Promise<Predictions> => {
       const version = options.version === undefined ? '' : `/versions/${encodeURIComponent(options.version)}`
       const response = await transport.raw('POST', `/v2/models/${encodeURIComponent(model)}${version}/infer`, {

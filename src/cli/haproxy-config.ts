@@ -5,13 +5,16 @@ import { MillraceError } from '../platform/errors/index.ts'
 /** Bytes of a request that HAProxy can send again: it must lie whole in one of its buffers, of which each connection has two. */
 const BUFFER = 65_536
 
-/** A configuration of HAProxy, 2.4 or newer (docs.haproxy.org/2.6/configuration.html). USAGE where `bind` is no address. */
+/** How often a request is repeated at most, however many instances there are. */
+const RETRIES = 3
+
+/** A configuration of HAProxy, 2.4 or newer (docs.haproxy.org/2.6/configuration.html). USAGE where `bind` is no address, CONFIG_INVALID where an instance is not at one that HAProxy can ask in the clear. */
 export function haproxyConfig(config: ProjectConfig, bind: string): string {
   if (!/^(\[[\da-f:]+\]|[\w.*-]*):\d{1,5}$/i.test(bind)) throw new MillraceError('USAGE', `--bind: found ${JSON.stringify(bind)}, expected HOST:PORT`)
   const { instances } = config.services.serving
-  const addresses = (instances.length > 0 ? instances : [serviceUrl(config, 'serving')]).map(addressOf)
+  const addresses = instances.length > 0 ? instances.map((url) => addressOf('services.serving.instances', url)) : [addressOf('services.serving.url', serviceUrl(config, 'serving'))]
   const servers = addresses.map((address, i) => `    server serving${i + 1} ${address}`)
-  return `# Made by \`millrace haproxy\`: Millrace's serving, ${addresses.length} ${addresses.length === 1 ? 'instance' : 'instances'}. docs/scale.md says what is retried, and why.
+  return `# Made by \`millrace haproxy\`: Millrace's serving, ${addresses.length} ${addresses.length === 1 ? 'instance' : 'instances'}. docs/haproxy.md says what is retried, and why.
 global
     maxconn 4000
     tune.bufsize ${BUFFER}
@@ -39,14 +42,17 @@ frontend serving
     # One id for all attempts: a request that two instances answered is one prediction to whoever joins by it.
     http-request set-header X-Request-Id %[uuid()] unless { req.hdr(x-request-id) -m found }
     http-request set-var(txn.repeatable) bool(true) if predicts or reads
-    default_backend instances
+${addresses.length > 1 ? ONLY_WHERE_SOMEBODY_ANSWERS : ''}    default_backend instances
 
 backend instances
     balance leastconn
     option redispatch 1
-    retries 3
+${addresses.length > 1 ? `    # Each other instance once.
+    retries ${Math.min(RETRIES, addresses.length - 1)}
     retry-on conn-failure empty-response 503
-    http-request disable-l7-retry unless { var(txn.repeatable) -m bool }
+` : `    retries ${RETRIES}
+    retry-on conn-failure
+`}    http-request disable-l7-retry unless { var(txn.repeatable) -m bool }
     option httpchk
     http-check send meth GET uri /v2/health/ready ver HTTP/1.1 hdr Host 127.0.0.1
     http-check expect status 200
@@ -55,7 +61,20 @@ ${servers.join('\n')}
 `
 }
 
-function addressOf(url: string): string {
-  const { hostname, port } = new URL(url)
+/**
+ * A request that all instances asked have answered with 503, as they do when they are full, is answered so; for a second after that, those to the same address are asked once: retries
+ * would multiply an overload. What HAProxy retries does not come to its rules, so these see the last answer alone.
+ */
+const ONLY_WHERE_SOMEBODY_ANSWERS = `    stick-table type string len 256 size 10k expire 10s store gpc0_rate(1s)
+    http-request track-sc0 path if predicts or reads
+    http-request set-var(txn.repeatable) bool(false) if { sc0_gpc0_rate gt 0 }
+    http-response sc-inc-gpc0(0) if { status 503 }
+`
+
+function addressOf(key: string, url: string): string {
+  const { protocol, hostname, port, pathname, search, username } = new URL(url)
+  if (protocol !== 'http:' || pathname !== '/' || search !== '' || username !== '') {
+    throw new MillraceError('CONFIG_INVALID', `${key}: found ${JSON.stringify(url)}, expected http://HOST:PORT: HAProxy asks instances of serving in the clear, at their own addresses; name these in services.serving.instances`)
+  }
   return `${hostname}:${port || 80}`
 }

@@ -12,7 +12,6 @@ import { openDatabase } from '../platform/db/index.ts'
 import { DuckDb } from '../platform/duckdb/index.ts'
 import { LineBuffer } from '../serving/journal/format.ts'
 import { Journal } from '../serving/journal/journal.ts'
-import { packSegment } from '../serving/journal/parquet/pack.ts'
 import { loadProject } from './project.ts'
 import { QueryEngine } from './query/engine.ts'
 import { jsonText } from './query/print.ts'
@@ -154,28 +153,6 @@ describe('millrace query', { concurrency: 2 }, () => {
     assert.equal(code, 64)
     assert.match(stderr, /^millrace: USAGE: Binder Error: Referenced column "bar" not found[^]*LINE 2: from predictions where bar = 1\n +\^\n$/)
     await assert.rejects(rows('selec 1'), { code: 'USAGE', message: /^Parser Error: syntax error at or near "selec"/ })
-  })
-
-  it('tells by which arm of a rollout a request was answered, from packed segments and from others', async () => {
-    const other = mkdtempSync(join(tmpdir(), 'millrace-query-'))
-    try {
-      writeFileSync(join(other, 'millrace.yaml'), 'project: test\n')
-      const place = join(other, '.millrace', 'serving', 'journal')
-      const journal = Journal.open({ folder: place, durability: 'process' })
-      const exposed = (i: number, arm: 'champion' | 'candidate') => record(i, { exposure: { rollout: 'delay-7', arm, by: 'weight' } })
-      append(journal, [exposed(0, 'champion'), exposed(1, 'candidate'), exposed(2, 'candidate'), record(3)])
-      journal.rotate()
-      append(journal, [exposed(4, 'candidate'), record(5)])
-      journal.close()
-      await packSegment(place, 0)
-      const { stdout } = await queryIn(other, "select exposure.arm as arm, exposure.\"by\" as how, count(*) as n from predictions where exposure.rollout = 'delay-7' group by all order by all", '--json')
-      assert.deepEqual(JSON.parse(stdout), [
-        { arm: 'candidate', how: 'weight', n: 3 },
-        { arm: 'champion', how: 'weight', n: 1 },
-      ])
-    } finally {
-      rmSync(other, { recursive: true })
-    }
   })
 
   it('reaches no other file, and writes none', async () => {

@@ -25,6 +25,8 @@ export function queryFiles({ config, folder }: Project): QueryFiles {
   }
 }
 
+const EXPOSURE = 'STRUCT(rollout VARCHAR, arm VARCHAR, "by" VARCHAR)'
+
 /** As docs/formats/prediction-journal.md has them. `crc` is a line's last member, so only a whole line has it. */
 const JOURNAL_COLUMNS = {
   id: 'VARCHAR',
@@ -43,7 +45,7 @@ const JOURNAL_COLUMNS = {
   tensors: 'JSON',
   caller: 'VARCHAR',
   sample: 'DOUBLE',
-  exposure: 'STRUCT(rollout VARCHAR, arm VARCHAR, "by" VARCHAR)',
+  exposure: EXPOSURE,
   probe: 'BOOLEAN',
   crc: 'VARCHAR',
 }
@@ -85,16 +87,16 @@ function recordedLines(view: string, members: readonly string[], kept: string, {
   return `create view ${view} as ${sources.length === 0 ? nothing : sources.join(' union all ')}`
 }
 
-/** Inputs and features are the text of the line's JSON there, and what has no column of its own stands in `more`. */
-const AS_PACKED: Readonly<Record<string, string>> = {
+/** Columns that are the text of the line's JSON there, or stand in `more`. */
+const PACKED: Readonly<Record<string, string>> = {
   inputs: 'inputs::JSON::MAP(VARCHAR, VARCHAR) as inputs',
   features: 'features::JSON::MAP(VARCHAR, VARCHAR) as features',
   tensors: 'tensors::JSON as tensors',
-  exposure: `(more::JSON -> '$.exposure')::${JOURNAL_COLUMNS.exposure} as exposure`,
+  exposure: `(more::JSON->'exposure')::${EXPOSURE} as exposure`,
 }
 
 function packedRows(names: readonly string[], files: readonly string[]): string {
-  const columns = names.map((name) => AS_PACKED[name] ?? `"${name}"`)
+  const columns = names.map((name) => PACKED[name] ?? `"${name}"`)
   return `select ${columns.join(', ')} from read_parquet([${files.map(literal).join(', ')}], union_by_name = true, hive_partitioning = false)`
 }
 

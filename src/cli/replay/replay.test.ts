@@ -9,10 +9,12 @@ import { type MonitorSchema, migrations } from '../../monitoring/tables.ts'
 import { openDatabase } from '../../platform/db/index.ts'
 import { type TestService, startForTest } from '../../platform/service/testing.ts'
 import { servingService } from '../../serving/index.ts'
+import { onnxRuntime } from '../../serving/runtime/onnx.ts'
+import { planOutputs } from '../../serving/runtime/outputs.ts'
 import { FIXTURES, ROW, type Registry, ready, startFeatures, startRegistry, testConfig, until } from '../../serving/testing.ts'
 import { drawText } from './draw.ts'
 import { drawHtml } from './page.ts'
-import type { ReplayReport } from './report.ts'
+import { type ReplayReport, differences } from './report.ts'
 import { type ReplayOptions, replay } from './run.ts'
 import { ReplayStore } from './source.ts'
 
@@ -101,5 +103,24 @@ describe('millrace replay', () => {
     assert.equal((await run({ from: 0, to: 1 })).overall, null)
     assert.match(drawText(await run({ from: 0, to: 1 })), /0 of 0 recorded rows/)
     await assert.rejects(run({ version: '99' }), { code: 'NOT_FOUND', message: /version 99 of / })
+  })
+
+  test('a row is of the class that serving says it is, at a probability of a half too', async () => {
+    const { Tensor } = await onnxRuntime()
+    const scores = [0.25, 0.5, 0.5 + Number.EPSILON, 0.75]
+    const labels = new Float64Array(scores.length)
+    const plan = planOutputs([{ name: 'probabilities', isTensor: true, type: 'float64', shape: ['N', 2] }], false)
+    assert.ok(plan.kind !== 'other')
+    plan.read({ probabilities: new Tensor('float64', scores.flatMap((score) => [1 - score, score]), [scores.length, 2]) }, scores.length, new Float64Array(scores.length), labels, 0)
+    for (const [i, score] of scores.entries()) {
+      const store = await ReplayStore.open({ folder: join(folder, 'project'), config }, { model: 'delay', from: 0, to: 1 })
+      try {
+        // Against one that is certainly of class 0.
+        await store.add([{ a: 0, b: score, label: null, slice: null }])
+        assert.equal((await differences(store, true, null)).overall?.class_changes, labels[i], String(score))
+      } finally {
+        store.close()
+      }
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { POSITIVE_ABOVE } from '../../domain/classes.ts'
 import type { ReplayStore } from './source.ts'
 
 /** How two versions' answers differ on the same rows: `b` less `a`. */
@@ -7,7 +8,7 @@ export interface Difference {
   readonly mean_difference: number
   readonly mean_absolute_difference: number
   readonly max_absolute_difference: number
-  /** Share of rows that are on the other side of 0.5; null for a regression. */
+  /** Share of rows of another class; null for a regression. */
   readonly class_changes: number | null
   readonly labelled: number
   readonly log_loss: Pair
@@ -64,7 +65,7 @@ async function judge(store: ReplayStore, slice: string, classifier: boolean): Pr
   const auc = (ranked: string): string =>
     `case when count(*) filter (label = 1) > 0 and count(*) filter (label = 0) > 0 then (sum(${ranked}) filter (label = 1) - count(*) filter (label = 1) * (count(*) filter (label = 1) + 1) / 2.0) / (count(*) filter (label = 1) * 1.0 * count(*) filter (label = 0)) end`
   const rows = await store.rows(`with sliced as (select *, ${slice} as slice from compared), ranked as (select *, ${rank('a')} as rank_a, ${rank('b')} as rank_b from sliced)
-    select slice, count(*)::INTEGER as "rows", avg(b - a) as mean, avg(abs(b - a)) as absolute, max(abs(b - a)) as largest, avg(((a >= 0.5) != (b >= 0.5))::INTEGER) as changes,
+    select slice, count(*)::INTEGER as "rows", avg(b - a) as mean, avg(abs(b - a)) as absolute, max(abs(b - a)) as largest, avg(((a > ${POSITIVE_ABOVE}) != (b > ${POSITIVE_ABOVE}))::INTEGER) as changes,
       count(label)::INTEGER as labelled, ${loss('a')} as loss_a, ${loss('b')} as loss_b, ${auc('rank_a')} as auc_a, ${auc('rank_b')} as auc_b
     from ranked group by slice order by slice`)
   return rows.map((row) => ({

@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { POSITIVE_ABOVE } from '../../domain/classes.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { type TensorSpec, outputSpec } from './tensor/spec.ts'
 
@@ -68,7 +69,7 @@ function classifier(name: string, width: 1 | 2, label: TensorMeta | undefined): 
     read(results, rows, scores, labels, at) {
       readScores(results, name, width, rows, scores, at)
       if (own !== undefined) readLabels(dataOf(results[own], own, rows), rows, labels, at)
-      else if (labels instanceof Float64Array) for (let i = at; i < at + rows; i++) labels[i] = scores[i]! > 0.5 ? 1 : 0
+      else if (labels instanceof Float64Array) for (let i = at; i < at + rows; i++) labels[i] = scores[i]! > POSITIVE_ABOVE ? 1 : 0
     },
   }
 }
