@@ -85,6 +85,23 @@ describe('a version that an alias is about to point at', () => {
     }
   })
 
+  test('takes what room it needs, also where a request for it, which has none, began to load it', async () => {
+    const found = await repository().version('other', '1')
+    assert.ok(found)
+    let router: Router | undefined
+    const service = await startForTest(routing(() => undefined, (made) => (router = made)), config)
+    try {
+      await until(() => router?.states()[0]?.state === 'ready')
+      const loaded = router?.versions.loaded
+      assert.ok(loaded)
+      const asked = loaded.load('other', found, { room: true })
+      await loaded.holding('other', found, async (model) => assert.equal(model.name, 'other'))
+      assert.equal((await asked).name, 'other')
+    } finally {
+      await service.stop()
+    }
+  })
+
   test('goes when it is refused elsewhere', async () => {
     let router: Router | undefined
     let refused = 0

@@ -171,6 +171,8 @@ export class LoadedModels {
   async #load(name: string, found: VersionFound, room: boolean): Promise<LoadedModel> {
     const { store, metrics, settings, stop } = this.#options
     const started = performance.now()
+    // An alias that is about to point at it takes what room it needs, also where a request asked for it first.
+    const fits = (): boolean => !room || this.#held.has(identityOf(name, found))
     try {
       const folder = await store.ensure(name, found, stop.signal)
       const loading = { ...settings(name), ...store.loadOptions(name) }
@@ -178,7 +180,7 @@ export class LoadedModels {
       const artifact = readArtifact(folder, loading.file)
       const aside = artifact.python !== null
       const estimate = aside ? USUAL_BYTES : COPIES * sizeOf(folder) + SESSION_BYTES
-      if (room) this.#makeRoom(name, found.version, estimate)
+      if (!fits()) this.#makeRoom(name, found.version, estimate)
       this.#reserved += estimate
       const alone = this.#loading.size <= 1
       const before = process.memoryUsage.rss()
@@ -187,7 +189,7 @@ export class LoadedModels {
         const measured = alone ? process.memoryUsage.rss() - before : 0
         // Other work of the process moves its memory, too: a measurement counts only within reason.
         this.#keep(model, found, aside ? SESSION_BYTES : Math.min(Math.max(estimate, measured), 4 * estimate))
-        if (room && aside) this.#fit(model)
+        if (aside && !fits()) this.#fit(model)
         metrics.loaded(name, found.version, (performance.now() - started) / 1000)
         return model
       } finally {
