@@ -16,44 +16,14 @@ export function unwanted({ deadline, gone }: Recipient, now: number): MillraceEr
   return gone ? new MillraceError('CANCELLED', 'nobody waits for this request any more') : undefined
 }
 
-/** Milliseconds: a deadline that is further away is looked at that often, without a timer of its own. */
-const SOON_MS = 1000
-const SWEEP_MS = 20
-
-const far = new Set<Recipient>()
-let sweeping: NodeJS.Timeout | undefined
-
-/** Refuses at the deadline, whatever is being waited for then. Returns what takes that back. Most answers come long before, so that what waits long costs little. */
-export function expireAt(recipient: Recipient): NodeJS.Timeout | Recipient | undefined {
+/** Refuses at the deadline, whatever is being waited for then. Returns what takes that back. */
+export function expireAt(recipient: Recipient): NodeJS.Timeout | undefined {
   const { deadline } = recipient
   if (deadline === Number.POSITIVE_INFINITY) return undefined
-  const left = deadline - performance.now()
-  if (left <= SOON_MS) return setTimeout(() => recipient.refuse(timedOut()), Math.max(1, left))
-  far.add(recipient)
-  sweeping ??= setInterval(sweep, SWEEP_MS).unref()
-  return recipient
+  return setTimeout(() => recipient.refuse(timedOut()), Math.max(1, Math.min(deadline - performance.now(), LONGEST_TIMER_MS)))
 }
 
-/** Takes back what `expireAt` returned. */
-export function keep(expiry: ReturnType<typeof expireAt>): void {
-  if (expiry === undefined) return
-  if ('deadline' in expiry) far.delete(expiry)
-  else clearTimeout(expiry)
-}
-
-function sweep(): void {
-  if (far.size === 0) {
-    clearInterval(sweeping)
-    sweeping = undefined
-    return
-  }
-  const now = performance.now()
-  for (const recipient of far) {
-    if (now < recipient.deadline) continue
-    far.delete(recipient)
-    recipient.refuse(timedOut())
-  }
-}
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 function timedOut(): MillraceError {
   return new MillraceError('TIMEOUT', 'the request was not answered within its time')

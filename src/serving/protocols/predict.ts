@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock/index.ts'
 import { MillraceError } from '../../platform/errors/index.ts'
 import type { Span } from '../../platform/tracing/index.ts'
 import { callerOf } from '../journal/recording.ts'
-import { type Recipient, expireAt, keep, unwanted } from '../limits/recipient.ts'
+import { type Recipient, expireAt, unwanted } from '../limits/recipient.ts'
 import { TIMEOUT_HEADER, timeoutOf } from '../limits/timeout.ts'
 import type { Located } from '../routing/locate.ts'
 import type { Assignment } from '../rollout/split.ts'
@@ -79,7 +79,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
     const prediction = await plane.predict(deployment, target, { ...asked, rows: parsed.rows, params: parsed.params, bytes: Math.max(bytes, parsed.bytes ?? 0) })
     return { answer: parsed.present(prediction, id), version: prediction.version, metrics: prediction.metrics }
   } finally {
-    keep(timer)
+    clearTimeout(timer)
   }
 }
 
@@ -89,7 +89,7 @@ async function inTime(question: Recipient, loading: Promise<Target>): Promise<Ta
   try {
     return await loading
   } finally {
-    keep(timer)
+    clearTimeout(timer)
   }
 }
 
