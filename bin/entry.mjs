@@ -7,7 +7,10 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 const caches = { win32: process.env.LOCALAPPDATA, darwin: join(homedir(), 'Library', 'Caches') }[process.platform] ?? process.env.XDG_CACHE_HOME
-enableCompileCache(join(caches || join(homedir(), '.cache'), 'millrace', 'compiled'))
+const folder = join(caches || join(homedir(), '.cache'), 'millrace', 'compiled')
+enableCompileCache(folder)
+// Threads and the processes that are forked find it by this. A model's thread that has to strip and compile first costs three times as much, of all cores, while requests wait for them.
+process.env.NODE_COMPILE_CACHE ??= folder
 
 const source = new URL('../src/main.ts', import.meta.url)
 // Node strips no types under node_modules, so an installed package always runs what was built.

@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { getCompileCacheDir } from 'node:module'
 import type { Socket } from 'node:net'
-import { dirname, extname, join } from 'node:path'
+import { extname, join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { type FromWorker, JOURNAL_FD, QUOTA_FD, type ToWorker, type WorkerTask } from './messages.ts'
@@ -30,10 +29,8 @@ export class WorkerProcess {
   gone = false
 
   constructor(onExit: (worker: WorkerProcess, how: string) => void) {
-    const cache = getCompileCacheDir()
     this.#child = fork(PROGRAM, [], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
-      env: { ...process.env, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }) },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', 'pipe'],
     })
