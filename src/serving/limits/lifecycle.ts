@@ -32,10 +32,10 @@ export class Lifecycle {
    * Stops listening. Connections that are open get to bring what they are just sending, for it cannot be told from nothing: closing them at once would cut those
    * requests off.
    */
-  async leave(door: Door): Promise<void> {
+  async leave(door: Door, lastWordMs = LAST_WORD_MS): Promise<void> {
     this.leaving = true
     door.close()
-    for (let waited = 0; waited < LAST_WORD_MS && (await door.connections()) > 0; waited += LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS)
+    for (let waited = 0; waited < lastWordMs && (await door.connections()) > 0; waited += LOOK_EVERY_MS) await sleep(LOOK_EVERY_MS)
     this.stopping = true
   }
 }

@@ -48,7 +48,8 @@ export type WorkerTask =
   | { readonly kind: 'load' }
   | { readonly kind: 'metrics' }
   /** Finish what was accepted, and end. */
-  | { readonly kind: 'stop' }
+  /** `lastWordMs`: see `Lifecycle.leave`. */
+  | { readonly kind: 'stop'; readonly lastWordMs?: number }
 
 export type ToWorker =
   | { readonly call: number; readonly task: WorkerTask }

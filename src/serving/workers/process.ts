@@ -23,7 +23,7 @@ async function perform(task: WorkerTask): Promise<unknown> {
     return worker.start()
   }
   if (task.kind === 'stop') {
-    await worker?.stop()
+    await worker?.stop(task.lastWordMs)
     process.exit(0)
   }
   return worker?.perform(task)

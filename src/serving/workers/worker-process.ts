@@ -11,6 +11,8 @@ interface Call {
   readonly timer: NodeJS.Timeout
 }
 
+const LAST_WORD_MS = 1000
+
 /** The program of a worker, beside this file: source where this is source, built where this was built. */
 const PROGRAM = join(import.meta.dirname, `process${extname(import.meta.filename)}`)
 
@@ -111,10 +113,10 @@ export class WorkerProcess {
     else waiting?.resolve(answer)
   }
 
-  /** Somebody told it to stop: it gets no more connections, and then may. */
+  /** Somebody told it alone to stop: it gets no more connections, and then may. Nobody waits for it, so that even callers that are slow to send on a busy machine have the time. */
   #leave(): void {
     this.#ready = false
-    this.#child.send({ call: this.#number++, task: { kind: 'stop' } } satisfies ToWorker)
+    this.#child.send({ call: this.#number++, task: { kind: 'stop', lastWordMs: LAST_WORD_MS } } satisfies ToWorker)
   }
 
   #settle(connection: number, taken: boolean): void {

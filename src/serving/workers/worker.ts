@@ -129,17 +129,17 @@ export class Worker {
       case 'metrics':
         return this.#registry.getMetricsAsJSON()
       case 'stop':
-        return this.stop()
+        return this.stop(task.lastWordMs)
     }
   }
 
   /** Accepts nothing new; resolves when what was accepted has its answer. */
-  stop(): Promise<void> {
-    return (this.#stopping ??= this.#drain())
+  stop(lastWordMs?: number): Promise<void> {
+    return (this.#stopping ??= this.#drain(lastWordMs))
   }
 
-  async #drain(): Promise<void> {
-    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size })
+  async #drain(lastWordMs: number | undefined): Promise<void> {
+    await this.#lifecycle.leave({ close: () => undefined, connections: async () => this.#sockets.size }, lastWordMs)
     const deadline = Date.now() + ANSWER_MS
     await drain(this.#lifecycle, this.#deployments, deadline)
     this.#plane.flush()
