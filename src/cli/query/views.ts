@@ -74,6 +74,11 @@ export function recordedTensorsView(files: Pick<QueryFiles, 'journal' | 'packed'
   return recordedLines('recorded_tensors', ['id', 'model', 'version', 'time', 'tensors', 'masked'], `tensors is not null and json_exists(tensors, '$.inputs')`, files)
 }
 
+/** The same of rows that were answered with no score; `tensors` has their outputs. */
+export function recordedOutputsView(files: Pick<QueryFiles, 'journal' | 'packed'>): string {
+  return recordedLines('recorded_outputs', ['id', 'row', 'model', 'version', 'time', 'missing', 'inputs', 'features', 'masked', 'tensors'], 'inputs is not null and score is null and tensors is not null', files)
+}
+
 function recordedLines(view: string, members: readonly string[], kept: string, { journal, packed }: Pick<QueryFiles, 'journal' | 'packed'>): string {
   const columns = { ...JOURNAL_COLUMNS, inputs: 'VARCHAR', features: 'VARCHAR', tensors: 'VARCHAR' }
   const names = members.map((name) => `"${name}"`).join(', ')

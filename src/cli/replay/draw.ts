@@ -13,10 +13,10 @@ export function drawText(report: ReplayReport): string {
   return `${lines.join('\n')}\n`
 }
 
-/** The same for requests by tensors. */
+/** The same for what was answered by tensors. */
 export function drawTensorText(report: TensorReport): string {
   const { model, a, b, from, to, recorded, replayed, outputs, by, slices } = report
-  const lines = [`${model}: ${b} against ${a}, ${from} to ${to}`, `${replayed} of ${recorded} recorded requests by tensors replayed`, ...tensorRemarks(report)]
+  const lines = [`${model}: ${b} against ${a}, ${from} to ${to}`, `${replayed} of ${recorded} recorded answers by tensors replayed`, ...tensorRemarks(report)]
   for (const { output, histogram } of outputs) if (histogram.length > 0) lines.push('', `${printable(output)}: largest difference of each request`, ...drawBars(histogram))
   if (outputs.length > 0) lines.push('', ...drawTable(outputTable(report)))
   if (by !== null && slices.length > 0) lines.push('', `by ${printable(by)}`, ...drawTable(outputSliceTable(report)))

@@ -1,3 +1,4 @@
+import type { Transport } from '../../../sdk/http.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 
 /** What was asked over the Open Inference Protocol, whose errors have no code. NOT_FOUND where serving has no such model or version. */
@@ -8,4 +9,11 @@ export async function orMissing<T>(asked: Promise<T>, model: string, version: st
     if (!(error instanceof Error && 'status' in error && error.status === 404)) throw error
     throw new MillraceError('NOT_FOUND', `version ${version} of ${model} cannot be asked: ${errorMessage(error)}`, { cause: error })
   }
+}
+
+/** What the version takes. NOT_FOUND where serving does not know it. */
+export async function inputsOf(transport: Transport, model: string, version: string): Promise<readonly string[]> {
+  const asked = transport.json<{ readonly inputs?: readonly { readonly name: string }[] }>('GET', `/v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}`)
+  const described = await orMissing(asked, model, version)
+  return (described.inputs ?? []).map(({ name }) => name)
 }

@@ -16,11 +16,11 @@ export function drawHtml(report: ReplayReport): string {
   ])
 }
 
-/** The same for requests by tensors. */
+/** The same for what was answered by tensors. */
 export function drawTensorHtml(report: TensorReport): string {
   const { replayed, recorded, outputs, by, slices } = report
   return page(report, [
-    paragraph(`${replayed} of ${recorded} recorded requests by tensors replayed`),
+    paragraph(`${replayed} of ${recorded} recorded answers by tensors replayed`),
     ...tensorRemarks(report).map(paragraph),
     ...outputs.map(({ output, histogram }) => drawBars(`${output}: largest difference of each request`, histogram, 'requests')),
     ...(outputs.length > 0 ? [drawTable(outputTable(report))] : []),

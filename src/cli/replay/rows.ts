@@ -2,15 +2,19 @@ import type { Scalar } from '../../api/serving.ts'
 
 export type Row = Readonly<Record<string, Scalar>>
 
-/** A recorded answer, as the journal has it. */
-export interface Recorded {
+/** A row that was asked, as the journal has it. */
+export interface RecordedRow {
   readonly id: string
   readonly row: number
-  readonly score: number
   readonly inputs: Row
   readonly features: Row
   readonly missing: readonly string[]
   readonly masked: readonly string[]
+}
+
+/** The same with its answer, where that was a score. */
+export interface Recorded extends RecordedRow {
+  readonly score: number
   readonly label: number | null
 }
 
@@ -21,7 +25,7 @@ export type Resent = { readonly row: Row } | { readonly masked: string }
  * The row with the online features that the answer was made of, under their full names, so that nothing is looked up again; null where one was missing. `columns`: what the
  * version takes. A column that is masked in the record cannot be sent again, where the version needs it.
  */
-export function resend({ inputs, features, missing, masked }: Recorded, columns: readonly string[]): Resent {
+export function resend({ inputs, features, missing, masked }: RecordedRow, columns: readonly string[]): Resent {
   const absent = new Set(missing.map((reference) => reference.replace(':', '__')))
   const row: Record<string, Scalar> = { ...inputs }
   for (const column of columns) {

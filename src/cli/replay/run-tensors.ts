@@ -5,11 +5,15 @@ import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import type { ReplayOptions } from './run.ts'
 import { slicesOf, splitRows } from './slice.ts'
 import type { ReplayStore } from './source.ts'
-import { orMissing } from './missing.ts'
+import { inputsOf, orMissing } from './missing.ts'
+import { resend } from './rows.ts'
 import { type TensorReport, tensorDifferences } from './tensor-report.ts'
-import { type RecordedTensors, type Tensors, compareTensors, decodeAnswer, encodeRequest, unsendable } from './tensors.ts'
+import { type RecordedTensors, type Tensors, compareTensors, decodeAnswer, encodeRequest, tensorsOfRow, unsendable } from './tensors.ts'
 
-/** The same as `replay` for requests whose tensors were the model's own, one at a time. */
+/** Sent again, with what its rows are sliced by; or why it cannot be. */
+type Again = { readonly recorded: RecordedTensors; readonly slicesBy: (column: string) => readonly Scalar[] } | { readonly masked: string } | { readonly leftOut: string }
+
+/** The same as `replay` for requests whose tensors were the model's own, and for rows that were answered with no score: one at a time, output by output. */
 export async function replayTensors(store: ReplayStore, transport: Transport, options: ReplayOptions): Promise<TensorReport> {
   const { model, version, against, by } = options
   const ask = asker(transport, model)
@@ -19,7 +23,7 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
   const leftOut = { requests: 0, outputs: 0 }
   let done = 0
   let replayed = 0
-  const compare = async (recorded: RecordedTensors): Promise<void> => {
+  const compare = async ({ recorded, slicesBy }: Extract<Again, { readonly recorded: unknown }>): Promise<void> => {
     const answered = await ask(version, recorded.inputs)
     const before = against === undefined ? recorded.outputs : await ask(against, recorded.inputs)
     const pairs = Object.entries(before).flatMap(([name, a]) => {
@@ -32,19 +36,18 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
       return difference === null ? [] : [{ name, a, b, difference }]
     })
     await store.addTensors(pairs)
-    if (by !== undefined) await store.addTensorRows(pairs.flatMap((pair) => compareRows(pair, slicesOf(by, recorded.inputs))))
+    if (by !== undefined) await store.addTensorRows(pairs.flatMap((pair) => compareRows(pair, slicesBy(by))))
     replayed++
   }
-  for await (const chunk of store.recordedTensors()) {
-    for (const recorded of chunk) {
-      const why = unsendable(recorded)
-      if (why && 'masked' in why) {
+  for await (const chunk of everything(store, await inputsOf(transport, model, version))) {
+    for (const again of chunk) {
+      if ('masked' in again) {
         masked.requests++
-        masked.input ??= why.masked
-      } else if (why) leftOut.requests++
+        masked.input ??= again.masked
+      } else if ('leftOut' in again) leftOut.requests++
       else {
         try {
-          await compare(recorded)
+          await compare(again)
         } catch (error) {
           if (!isRefusal(error)) throw error
           refused.requests++
@@ -56,6 +59,19 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
   }
   const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
   return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, by: by ?? null, ...(await tensorDifferences(store, by !== undefined)) }
+}
+
+async function* everything(store: ReplayStore, columns: readonly string[]): AsyncGenerator<readonly Again[], void> {
+  for await (const chunk of store.recordedTensors()) {
+    yield chunk.map((recorded) => unsendable(recorded) ?? { recorded, slicesBy: (by) => slicesOf(by, recorded.inputs) })
+  }
+  for await (const chunk of store.recordedOutputs()) {
+    yield chunk.map(({ asked, outputs }) => {
+      const again = resend(asked, columns)
+      if ('masked' in again) return again
+      return { recorded: { inputs: tensorsOfRow(again.row), outputs, masked: asked.masked }, slicesBy: (by) => [again.row[by] ?? asked.features[by] ?? null] }
+    })
+  }
 }
 
 function compareRows({ name, a, b }: { readonly name: string; readonly a: JournalTensor; readonly b: JournalTensor }, slices: readonly Scalar[]) {

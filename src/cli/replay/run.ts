@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { ApiError, type Transport } from '../../../sdk/http.ts'
 import { servingClient } from '../../../sdk/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
-import { orMissing } from './missing.ts'
+import { inputsOf } from './missing.ts'
 import { type ReplayReport, differences } from './report.ts'
 import { type Recorded, type Row, groupsOf, resend } from './rows.ts'
 import type { Compared, ReplayStore, Span } from './source.ts'
@@ -94,11 +94,4 @@ function asker(transport: Transport, model: string) {
       throw error
     }
   }
-}
-
-/** NOT_FOUND where serving does not know the version. */
-async function inputsOf(transport: Transport, model: string, version: string): Promise<readonly string[]> {
-  const asked = transport.json<{ readonly inputs?: readonly { readonly name: string }[] }>('GET', `/v2/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}`)
-  const described = await orMissing(asked, model, version)
-  return (described.inputs ?? []).map(({ name }) => name)
 }

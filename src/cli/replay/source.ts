@@ -4,8 +4,8 @@ import { Instance } from '../../platform/duckdb/instance.ts'
 import { literal } from '../../platform/duckdb/sql.ts'
 import type { Project } from '../project.ts'
 import { loadLabels } from '../query/tables.ts'
-import { queryFiles, recordedTensorsView, recordedView } from '../query/views.ts'
-import type { Recorded, Row } from './rows.ts'
+import { queryFiles, recordedOutputsView, recordedTensorsView, recordedView } from '../query/views.ts'
+import type { Recorded, RecordedRow, Row } from './rows.ts'
 import type { RecordedTensors, TensorDifference, Tensors } from './tensors.ts'
 
 export interface Span {
@@ -50,6 +50,8 @@ export class ReplayStore {
     await loadLabels(reading, project)
     const within = `model = ${literal(model)} and "time" >= ${from} and "time" < ${to}`
     await reading.run(`create view replayed as select r.*, l.label from (select distinct on (id, "row") * from recorded where ${within} order by id, "row", "time") r left join labels l using (id, "row")`)
+    await reading.run(recordedOutputsView(files))
+    await reading.run(`create view replayed_outputs as select distinct on (id, "row") * from recorded_outputs where ${within} order by id, "row", "time"`)
     await reading.run(recordedTensorsView(files))
     await reading.run(`create view replayed_tensors as select distinct on (id) * from recorded_tensors where ${within} order by id, "time"`)
     const tensorColumns = 'output VARCHAR, elements INTEGER, changed DOUBLE, numbers INTEGER, absolute DOUBLE, furthest DOUBLE'
@@ -63,9 +65,9 @@ export class ReplayStore {
     return this.#count('replayed')
   }
 
-  /** Requests whose tensors were the model's own. */
-  countTensors(): Promise<number> {
-    return this.#count('replayed_tensors')
+  /** Requests whose tensors were the model's own, and rows that were answered with no score. */
+  async countTensors(): Promise<number> {
+    return (await this.#count('replayed_tensors')) + (await this.#count('replayed_outputs'))
   }
 
   async #count(view: string): Promise<number> {
@@ -80,6 +82,13 @@ export class ReplayStore {
         const { inputs = {}, outputs = {} } = parse<{ readonly inputs?: Tensors; readonly outputs?: Tensors }>(tensors, {})
         return { inputs, outputs, masked: parse<readonly string[]>(masked, []) }
       })
+    }
+  }
+
+  async *recordedOutputs(): AsyncGenerator<readonly { readonly asked: RecordedRow; readonly outputs: Tensors }[], void> {
+    const result = await this.#reading.stream(`select ${ROW}, tensors from replayed_outputs`)
+    for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+      yield chunk.getRows().map((row) => ({ asked: recordedRow(row), outputs: parse<{ readonly outputs?: Tensors }>(row[6], {}).outputs ?? {} }))
     }
   }
 
@@ -106,19 +115,9 @@ export class ReplayStore {
 
   /** By request, so that a slice of time does not come first. */
   async *recorded(): AsyncGenerator<readonly Recorded[], void> {
-    const columns = `id, "row", score, inputs, features, missing::JSON::VARCHAR, masked::JSON::VARCHAR, label`
-    const result = await this.#reading.stream(`select ${columns} from replayed`)
+    const result = await this.#reading.stream(`select ${ROW}, score, label from replayed`)
     for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-      yield chunk.getRows().map(([id, row, score, inputs, features, missing, masked, label]) => ({
-        id: String(id),
-        row: Number(row),
-        score: Number(score),
-        inputs: parse<Row>(inputs, {}),
-        features: parse<Row>(features, {}),
-        missing: parse<readonly string[]>(missing, []),
-        masked: parse<readonly string[]>(masked, []),
-        label: typeof label === 'number' ? label : null,
-      }))
+      yield chunk.getRows().map((row) => ({ ...recordedRow(row), score: Number(row[6]), label: typeof row[7] === 'number' ? row[7] : null }))
     }
   }
 
@@ -142,6 +141,20 @@ export class ReplayStore {
     this.#reading.closeSync()
     this.#writing.closeSync()
     this.#instance.close()
+  }
+}
+
+const ROW = 'id, "row", inputs, features, missing::JSON::VARCHAR, masked::JSON::VARCHAR'
+
+/** Of what `ROW` selects. */
+function recordedRow([id, row, inputs, features, missing, masked]: readonly unknown[]): RecordedRow {
+  return {
+    id: String(id),
+    row: Number(row),
+    inputs: parse<Row>(inputs, {}),
+    features: parse<Row>(features, {}),
+    missing: parse<readonly string[]>(missing, []),
+    masked: parse<readonly string[]>(masked, []),
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -30,6 +30,7 @@ before(async () => {
     mkdirSync(join(folder, 'models', model, version), { recursive: true })
     cpSync(join(FIXTURES, 'identity', `${from}.onnx`), join(folder, 'models', model, version, 'model.onnx'))
   }
+  for (const version of ['1', '2']) cpSync(join(FIXTURES, 'iris'), join(folder, 'models', 'iris', version), { recursive: true })
   config = testConfig({ yaml: `model_repository: '${join(folder, 'models')}'` })
   service = await startForTest(servingService, config, { projectFolder: folder })
   await ready(service.url)
@@ -65,7 +66,7 @@ describe('millrace replay of a model asked by tensors', () => {
     const report = await run('same', '3')
     assert.deepEqual([report.recorded, report.replayed, report.left_out.requests, report.refused.requests], [3, 2, 1, 0])
     assert.deepEqual(report.outputs.map(({ requests, elements, max_absolute_difference: largest, changed }) => [requests, elements, largest, changed]), [[2, 6, 0, 0]])
-    assert.match(drawTensorText(report), /2 of 3 recorded requests by tensors replayed\n1 requests cannot be sent again/)
+    assert.match(drawTensorText(report), /2 of 3 recorded answers by tensors replayed\n1 requests cannot be sent again/)
     assert.equal((await run('same', '2', { against: '3' })).outputs[0]?.changed, 0)
   })
 
@@ -90,10 +91,10 @@ describe('millrace replay of a model asked by tensors', () => {
     const day = (later: number): string => new Date(Date.now() + later * 86_400_000).toISOString().slice(0, 10)
     const options = ['--model', 'same', '--from', day(-1), '--to', day(1), '--version', '3', '--by', 'x[0]', '--json', json, '--html', html]
     const { stdout } = await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'replay', ...options], { cwd: folder })
-    assert.match(stdout, /2 of 3 recorded requests by tensors replayed/)
+    assert.match(stdout, /2 of 3 recorded answers by tensors replayed/)
     const report: TensorReport = JSON.parse(readFileSync(json, 'utf8'))
     assert.deepEqual([report.outputs[0]?.changed, report.slices.reduce((sum, { rows }) => sum + rows, 0)], [0, 3])
-    assert.match(readFileSync(html, 'utf8'), /2 of 3 recorded requests by tensors replayed/)
+    assert.match(readFileSync(html, 'utf8'), /2 of 3 recorded answers by tensors replayed/)
   })
 
   test('slices are texts, truths or numbers, whole ones beyond 2^53 too; NaN is missing', () => {
@@ -126,6 +127,29 @@ describe('millrace replay of a model asked by tensors', () => {
     await packSegment(join(folder, '.millrace', 'serving', 'journal'), 0)
     const report = await run('wide', '1')
     assert.deepEqual([report.replayed, report.outputs[0]?.elements, report.outputs[0]?.changed], [1, 2, 0])
+  })
+
+  test('rows that were answered with no score are asked again by their columns, and their outputs compared, from the journal and from Parquet', async () => {
+    const row = { sepal_length: 5.1, sepal_width: 3.5, petal_length: 1.4, petal_width: 0.2 }
+    const rows = [row, { ...row, petal_length: 4.7, petal_width: 1.4 }, { ...row, petal_length: 6, petal_width: 2.5 }]
+    const response = await fetch(`${service.url}/v1/models/iris:predict`, { method: 'POST', body: JSON.stringify({ instances: rows }), headers: { 'content-type': 'application/json' } })
+    assert.equal(response.status, 200, await response.text())
+    const report = await run('iris', '1', { by: 'petal_length' })
+    assert.deepEqual([report.recorded, report.replayed, report.refused.requests], [3, 3, 0])
+    assert.ok(report.outputs.length > 1)
+    // Three rows went through the model at once, and now one by one: the runtime's last digits differ.
+    const same = ({ outputs }: TensorReport) => outputs.every(({ requests, changed, max_absolute_difference: largest }) => requests === 3 && (largest === null ? changed === 0 : largest < 1e-6))
+    assert.ok(same(report), JSON.stringify(report.outputs))
+    assert.equal(report.slices.filter(({ output }) => output === report.outputs[0]?.output).reduce((sum, { rows: count }) => sum + count, 0), 3)
+    assert.match(drawTensorText(report), /3 of 3 recorded answers by tensors replayed/)
+    await service.stop()
+    service = await startForTest(servingService, config, { projectFolder: folder })
+    await ready(service.url)
+    const journal = join(folder, '.millrace', 'serving', 'journal')
+    const [segment = ''] = readdirSync(journal).filter((name) => name.endsWith('.ndjson') && readFileSync(join(journal, name), 'utf8').includes('"model":"iris"'))
+    await packSegment(journal, Number.parseInt(segment, 10))
+    assert.ok(same(await run('iris', '1')))
+    assert.deepEqual((await run('iris', '2', { against: '1' })).outputs.map(({ requests, changed }) => [requests, changed]), report.outputs.map(() => [3, 0]))
   })
 
   test('elements are compared one by one; texts and booleans by whether they are the same', () => {

@@ -3,10 +3,11 @@ import { bytesOf } from '../../serving/runtime/tensor/value.ts'
 import { convert } from '../../serving/runtime/tensor/convert.ts'
 import { elementsOf, fixedType, isText } from '../../serving/runtime/tensor/datatypes.ts'
 import { decodeBinary, encodeStrings } from '../../serving/protocols/v2/elements.ts'
+import type { Row } from './rows.ts'
 
 export type Tensors = Readonly<Record<string, JournalTensor>>
 
-/** A request whose tensors were the model's own, as the journal has it. */
+/** A request whose tensors were the model's own, as the journal has it; or a row that was answered with no score, each of its columns a tensor of one element. */
 export interface RecordedTensors {
   readonly inputs: Tensors
   readonly outputs: Tensors
@@ -35,6 +36,8 @@ export function unsendable({ inputs, masked }: RecordedTensors): { readonly mask
 export function encodeRequest(inputs: Tensors): { readonly body: Buffer; readonly headers: Readonly<Record<string, string>> } {
   const raw: Uint8Array[] = []
   const described = Object.entries(inputs).map(([name, { datatype, shape, data = [] }]) => {
+    // Only JSON has a null, in a column of a row.
+    if (data.includes(null)) return { name, shape, datatype, data }
     const integer = fixedType(datatype)?.kind === 'integer'
     const values = datatype === 'BYTES' ? data : data.map((value) => (typeof value === 'string' ? (integer ? BigInt(value) : Number(value)) : value))
     const elements = convert(values, datatype, name)
@@ -44,6 +47,11 @@ export function encodeRequest(inputs: Tensors): { readonly body: Buffer; readonl
   })
   const head = Buffer.from(JSON.stringify({ inputs: described, parameters: { binary_data_output: true } }))
   return { body: Buffer.concat([head, ...raw]), headers: { 'content-type': 'application/octet-stream', 'inference-header-content-length': String(head.length) } }
+}
+
+/** The columns of a row, as the protocol takes them beside the model's own tensors. */
+export function tensorsOfRow(row: Row): Tensors {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, { datatype: typeof value === 'string' ? 'BYTES' : typeof value === 'boolean' ? 'BOOL' : 'FP64', shape: [1], data: [value] }]))
 }
 
 interface Answer {
