@@ -6,8 +6,6 @@ import { type Recipient, unwanted } from '../limits/recipient.ts'
 /** Rows of one request on their way through one model version. */
 export interface BatchJob {
   readonly rows: number
-  /** Only jobs of the same key go together; jobs without one all do. */
-  readonly key?: string
   /** Asked before the first row is predicted: what nobody waits for is not. */
   readonly recipient?: Recipient
   /** Called once: with null after all rows were predicted and committed, else with the reason. */
@@ -23,6 +21,8 @@ export interface Slice<J extends BatchJob> {
 
 export interface BatchRunner<J extends BatchJob> {
   readonly maxRows: number
+  /** Whether two jobs may go together; absent: all may. */
+  readonly alike?: (one: J, other: J) => boolean
   /** Predicts all slices as one batch and writes scores and labels into the jobs. */
   readonly run: (slices: readonly Slice<J>[], rows: number) => Promise<void>
   /** Makes the predictions of these slices durable; their answers wait for it. */
@@ -81,7 +81,7 @@ export class Batcher<J extends BatchJob> {
 
   submit(job: J): void {
     const last = this.#first < this.#queue.length ? this.#queue[this.#queue.length - 1] : undefined
-    if (last && last.job.key !== job.key) this.#breaks++
+    if (last && !this.#alike(last.job, job)) this.#breaks++
     this.#rows += job.rows
     this.#queue.push({ job, since: performance.now(), taken: 0, failed: false })
     if (this.#running) return
@@ -91,9 +91,13 @@ export class Batcher<J extends BatchJob> {
     else queueMicrotask(() => void this.#drain())
   }
 
+  #alike(one: J, other: J): boolean {
+    return this.#runner.alike === undefined || this.#runner.alike(one, other)
+  }
+
   async #drain(): Promise<void> {
     while (this.queued > 0) {
-      await this.#gather()
+      if (this.#crowded) await this.#gather()
       const began = performance.now()
       const taken = this.#take(began)
       this.#crowded = taken.length > 1
@@ -117,7 +121,7 @@ export class Batcher<J extends BatchJob> {
    * row. A request that comes alone, as the one before it, does not wait.
    */
   async #gather(): Promise<void> {
-    for (let round = 0; this.#crowded && this.#rows < this.#runner.maxRows && round < ROUNDS; round++) {
+    for (let round = 0; this.#rows < this.#runner.maxRows && round < ROUNDS; round++) {
       const before = this.queued
       await new Promise((resolve) => setImmediate(resolve))
       if (this.queued === before) return
@@ -131,7 +135,7 @@ export class Batcher<J extends BatchJob> {
     while (room > 0 && this.#first < this.#queue.length) {
       const waiting = this.#queue[this.#first]!
       const { job } = waiting
-      if (taken[0] && taken[0].slice.job.key !== job.key) break
+      if (taken[0] && !this.#alike(taken[0].slice.job, job)) break
       if (waiting.taken === 0 && !waiting.failed) {
         const reason = job.recipient && unwanted(job.recipient, now)
         if (reason) fail([{ of: waiting }], reason)
@@ -157,7 +161,7 @@ export class Batcher<J extends BatchJob> {
   #pop(): void {
     const { job, taken } = this.#queue[this.#first++]!
     const next = this.#queue[this.#first]
-    if (next && next.job.key !== job.key) this.#breaks--
+    if (next && !this.#alike(job, next.job)) this.#breaks--
     this.#rows -= job.rows - taken
   }
 

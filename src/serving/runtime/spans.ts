@@ -80,7 +80,7 @@ export function tracedRunner<J extends TracedJob>(runner: BatchRunner<J>, model:
     }
   }
   return {
-    maxRows: runner.maxRows,
+    ...runner,
     queued: (seconds, job) => {
       queued?.(seconds, job)
       job.queued = seconds

@@ -25,13 +25,14 @@ type Name = keyof typeof MODELS
 
 let folder: string
 let journal: Journal
-let plane: DataPlane
+/** By whether requests are traced. */
+const planes = new Map<boolean, DataPlane>()
 const targets = new Map<string, Target>()
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'serving-'))
   journal = Journal.open({ folder, durability: 'process' })
-  plane = new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 }), pino({ level: 'silent' }))
+  for (const traced of [false, true]) planes.set(traced, new DataPlane(journal, new ServingMetrics(createMetrics('serving'), { queues: () => [], live: () => [], journalHead: () => 0 }), pino({ level: 'silent' }), traced))
   for (const [name, batch] of Object.entries(MODELS)) {
     const [group, file] = name.split('/')
     const artifact = readArtifact(join(FIXTURES, group ?? ''), file === undefined ? undefined : `${file}.onnx`)
@@ -91,8 +92,10 @@ function requestsTo(name: Name): fc.Arbitrary<Asked> {
 
 let ids = 0
 
-async function answer({ name, inputs, fetch }: Asked): Promise<{ readonly id: string; readonly outputs: Readonly<Record<string, unknown>> }> {
+async function answer({ name, inputs, fetch }: Asked, traced = false): Promise<{ readonly id: string; readonly outputs: Readonly<Record<string, unknown>> }> {
   const id = `request-${ids++}`
+  const plane = planes.get(traced)
+  assert.ok(plane)
   const { outputs } = await plane.tensors.infer(served(name), targetOf(name), { id, time: 0, inputs, fetch, probe: false })
   return { id, outputs: Object.fromEntries([...outputs].map(([output, { datatype, shape, data }]) => [output, { datatype, shape, data }])) }
 }
@@ -103,11 +106,11 @@ function kept({ datatype, shape, data }: TensorValue): JournalTensor {
 }
 
 describe('the plane of tensors', () => {
-  test('answers thousands of concurrent requests of mixed models, shapes and outputs bit for bit as it answers them one by one; bad ones among them fail alone', async () => {
+  for (const traced of [false, true]) test(`answers thousands of concurrent requests of mixed models, shapes and outputs bit for bit as it answers them one by one; bad ones among them fail alone${traced ? '; traced, too' : ''}`, async () => {
     const names = Object.keys(MODELS) as readonly Name[]
     const asked = fc.sample(fc.oneof(...names.map(requestsTo)), { numRuns: 3000, seed: 4 })
     const from = journal.head
-    const together = await Promise.allSettled(asked.map(answer))
+    const together = await Promise.allSettled(asked.map((request) => answer(request, traced)))
     const lines = new Map((await journal.read(from, 1e9)).bytes.toString().trimEnd().split('\n').map((line): [string, JournalRecord] => {
       const record: JournalRecord = JSON.parse(line)
       return [record.id, record]

@@ -75,7 +75,6 @@ export class TensorPlane {
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   readonly #traced: boolean
-  #alone = 0
 
   constructor(writerFor: (recording: Recording | undefined) => JournalWriter, metrics: ServingMetrics, log: Logger, entrance: Entrance, traced: boolean) {
     this.#traced = traced
@@ -124,11 +123,9 @@ export class TensorPlane {
   }
 
   #run(served: Served, { model, alias }: Target, request: TensorRequest, role: TensorJob['role']): Promise<TensorMap> {
-    const batchable = model.batch > 1
     return new Promise((resolve, reject) => {
       const job: TensorJob = {
-        rows: batchable ? rowsOf(request) : 1,
-        key: batchable ? keyOf(request) : String(this.#alone++),
+        rows: model.batch > 1 ? rowsOf(request) : 1,
         served,
         request,
         alias,
@@ -157,6 +154,7 @@ export class TensorPlane {
     const metrics = this.#metrics.version(model.name, model.version)
     const runner: BatchRunner<TensorJob> = {
       maxRows: Math.min(maxBatchRows, model.batch),
+      alike: (one, other) => model.batch > 1 && areAlike(one.request, other.request),
       run: (slices, rows) => {
         metrics.batch.observe(rows)
         return runBatch(model, slices)
@@ -260,14 +258,15 @@ function valueOf(tensors: TensorMap, name: string): TensorValue {
   throw new MillraceError('PREDICTION_FAILED', `there is no tensor ${name}`)
 }
 
-/** Requests go together whose tensors are alike but for the first axis. */
-function keyOf({ inputs, fetch }: TensorRequest): string {
-  let key = fetch.join()
-  for (const { shape } of inputs.values()) {
-    key += ' '
-    for (let i = 1; i < shape.length; i++) key += `${shape[i]}x`
+/** Requests go together whose tensors are alike but for the first axis. All have been checked: they name the same inputs. */
+function areAlike(one: TensorRequest, other: TensorRequest): boolean {
+  if (one.fetch !== other.fetch && one.fetch.join() !== other.fetch.join()) return false
+  for (const [name, { shape }] of one.inputs) {
+    const others = other.inputs.get(name)?.shape
+    if (others === undefined || others.length !== shape.length) return false
+    for (let i = 1; i < shape.length; i++) if (shape[i] !== others[i]) return false
   }
-  return key
+  return true
 }
 
 function rowsOf({ inputs }: TensorRequest): number {
