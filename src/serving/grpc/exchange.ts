@@ -7,6 +7,7 @@ import { ARM_HEADER, type ExchangeOptions, retryAfterOf } from '../protocols/exc
 import type { Answered, Question } from '../protocols/predict.ts'
 import type { ModelShape, ParsedBody } from '../protocols/protocol.ts'
 import { parseTensors } from '../protocols/v2/ask.ts'
+import { Wishes } from '../protocols/v2/wishes.ts'
 import type { Assignment } from '../rollout/split.ts'
 import { traceIdFor } from '../runtime/spans.ts'
 import type { InferRequest, InferResponse } from './messages.ts'
@@ -63,7 +64,7 @@ export class CallExchange implements Question<InferResponse> {
   parse(model: ModelShape, maxRows: number): ParsedBody<InferResponse> {
     const { request } = this.#call
     const { id, raw_input_contents: raw } = request
-    return parseTensors(model, { inputs: tensorsOf(request), wishes: wishesOf(request), id: id === '' ? undefined : id, maxRows }, presenter(raw.length > 0))
+    return parseTensors(model, { inputs: tensorsOf(request), wishes: new Wishes(wishesOf(request)), id: id === '' ? undefined : id, maxRows }, presenter(raw.length > 0))
   }
 
   counted(quota: CallerQuota, state: QuotaState): void {

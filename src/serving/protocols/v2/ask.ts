@@ -5,11 +5,10 @@ import type { TensorValue } from '../../runtime/tensor/value.ts'
 import type { ModelShape, ParsedBody, ParsedRows, ParsedTensors, RowShape } from '../protocol.ts'
 import { badRequest, rowsFromColumns } from '../shapes.ts'
 import { columnsOf } from './columns.ts'
-import { timeoutParameter } from '../../limits/timeout.ts'
-import { type Answered, type OutputAsked, outputsAsked, rowTensors } from './outputs.ts'
+import { type Answered, type OutputAsked, rowTensors } from './outputs.ts'
 import type { ReceivedTensor } from './received.ts'
-import { parametersOf } from './request.ts'
 import { modelTensors, namesTensors } from './tensors.ts'
+import type { Wishes } from './wishes.ts'
 
 const FIT_ID = /^[\w.:\-/]{1,128}$/
 
@@ -19,8 +18,7 @@ export type Presenter<A> = (answered: Answered, asked: readonly OutputAsked[], v
 /** A request of the protocol, as it came by any transport. */
 export interface TensorQuestion {
   readonly inputs: readonly ReceivedTensor[]
-  /** `outputs` and `parameters`, as the protocol's JSON has them. */
-  readonly wishes: Readonly<Record<string, unknown>>
+  readonly wishes: Wishes
   /** Its own; is echoed, and one that fits names the request. */
   readonly id: string | undefined
   /** Rows that it may have where it asks by columns. */
@@ -34,12 +32,13 @@ export function parseTensors<A>(model: ModelShape, question: TensorQuestion, pre
   const own = tensors && (rows === null || namesTensors(tensors, inputs))
   const write: Presenter<A> = id === undefined ? present : (answered, asked, valueOf) => present(answered, asked, valueOf, id)
   const parsed = own ? askTensors(tensors, inputs, wishes, write) : askRows(model.byRows, question, write)
-  const timeoutMs = timeoutParameter(parametersOf(wishes, '')['timeout'])
+  const { timeoutMs } = wishes
+  if (id === undefined && timeoutMs === undefined) return parsed
   return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
 }
 
-function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTensor[], request: Readonly<Record<string, unknown>>, present: Presenter<A>): ParsedTensors<A> {
-  const asked = outputsAsked(tensors.outputs, request)
+function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTensor[], wishes: Wishes, present: Presenter<A>): ParsedTensors<A> {
+  const { outputs: asked, fetch } = wishes.outputs(tensors.outputs)
   const valueOf = ({ outputs }: Pick<TensorPrediction, 'outputs'>) => (name: string) => {
     const value = outputs.get(name)
     if (value) return value
@@ -47,7 +46,7 @@ function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTens
   }
   return {
     tensors: modelTensors(tensors, received),
-    fetch: [...new Set(asked.map(({ name }) => name))],
+    fetch,
     present: (prediction, requestId) => present(prediction, asked, valueOf(prediction), requestId),
   }
 }
@@ -58,6 +57,6 @@ function askRows<A>({ columns, answers }: RowShape, { inputs, wishes, maxRows }:
   for (const [name, list] of lists) {
     if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
   }
-  const asked = outputsAsked(answers, wishes)
+  const { outputs: asked } = wishes.outputs(answers)
   return { rows: rowsFromColumns(lists), present: (prediction: Prediction, requestId) => present(prediction, asked, rowTensors(prediction), requestId) }
 }

@@ -7,9 +7,9 @@ import { Frames } from './frame.ts'
 function whole(frames: Frames, body: string): unknown {
   const framed = frames.read(body)
   if (framed === null) return undefined
-  const { inputs } = framed.json
+  const { inputs } = framed.frame.json
   assert.ok(Array.isArray(inputs))
-  return { ...framed.json, inputs: inputs.map((input: object, i) => ({ ...input, data: framed.data[i]?.values })) }
+  return { ...framed.frame.json, inputs: inputs.map((input: object, i) => ({ ...input, data: framed.data[i]?.values })) }
 }
 
 /** Known after the first time it is read, or never. */

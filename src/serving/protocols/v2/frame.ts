@@ -1,15 +1,21 @@
+import { MillraceError } from '../../../platform/errors/index.ts'
 import { isObject } from '../shapes.ts'
+import { type ElementsText, type FramedTensor, describeFramed } from './received.ts'
+import { Wishes } from './wishes.ts'
 
-/** A request whose elements stand apart from the rest of it: `json` has an empty list wherever a tensor has its `data`. */
-export interface Framed {
+/** What a request says beside the elements of its tensors. */
+export interface Frame {
+  /** With an empty list wherever a tensor has its `data`. */
   readonly json: Readonly<Record<string, unknown>>
-  /** Of each tensor in turn, the elements: as text, with commas between, and read. */
-  readonly data: readonly ElementsText[]
+  readonly tensors: readonly FramedTensor[]
+  readonly wishes: Wishes
 }
 
-export interface ElementsText {
-  readonly text: string
-  readonly values: readonly unknown[]
+/** A request whose elements stand apart from the rest of it. */
+export interface Framed {
+  readonly frame: Frame
+  /** Of each tensor in turn. */
+  readonly data: readonly ElementsText[]
 }
 
 const MOST_FRAME = 1024
@@ -24,31 +30,31 @@ const DATA = '"data":'
  * place that judges. An answer is what JSON.parse of the whole body would give; a property test holds that.
  */
 export class Frames {
-  readonly #known = new Map<string, Readonly<Record<string, unknown>>>()
+  readonly #known = new Map<string, Frame>()
   #unknown = 0
 
   read(body: string): Framed | null {
     const cut = cutOut(body)
     if (cut === null) return null
-    const json = this.#known.get(cut.frame) ?? this.#learn(cut.frame, cut.data.length)
-    if (json === null) return null
+    const frame = this.#known.get(cut.frame) ?? this.#learn(cut.frame, cut.data.length)
+    if (frame === null) return null
     const data: ElementsText[] = []
     for (const text of cut.data) {
       const values = valuesOf(text)
       if (values === null) return null
       data.push({ text, values })
     }
-    return { json, data }
+    return { frame, data }
   }
 
-  #learn(frame: string, tensors: number): Readonly<Record<string, unknown>> | null {
+  #learn(text: string, tensors: number): Frame | null {
     if (this.#unknown++ % LEARN_ONE_OF > 0) return null
-    const json = understand(frame, tensors)
-    if (!json) return null
+    const frame = understand(text, tensors)
+    if (!frame) return null
     // Those in use are soon learned again.
     if (this.#known.size >= FRAMES) this.#known.clear()
-    this.#known.set(frame, json)
-    return json
+    this.#known.set(text, frame)
+    return frame
   }
 }
 
@@ -77,11 +83,11 @@ function cutOut(body: string): Cut | null {
 }
 
 /**
- * The frame as JSON, where the list that was taken out `i`-th is that of the `i`-th tensor. That it is, and not one that only looks so (inside a name, among parameters, a second `data` of the
+ * The frame, where the list that was taken out `i`-th is that of the `i`-th tensor. That it is, and not one that only looks so (inside a name, among parameters, a second `data` of the
  * same tensor), shows when other elements are put in and come out there.
  */
-function understand(frame: string, tensors: number): Readonly<Record<string, unknown>> | null {
-  const [json, ...marked] = [undefined, 0, tensors].map((mark) => parsed(mark === undefined ? frame : marks(frame, mark)))
+function understand(text: string, tensors: number): Frame | null {
+  const [json, ...marked] = [undefined, 0, tensors].map((mark) => parsed(mark === undefined ? text : marks(text, mark)))
   if (json === undefined || !isObject(json) || json['id'] !== undefined) return null
   for (const [round, each] of marked.entries()) {
     const inputs = isObject(each) ? each['inputs'] : undefined
@@ -89,7 +95,18 @@ function understand(frame: string, tensors: number): Readonly<Record<string, unk
     const found = inputs.every((input: unknown, i) => isObject(input) && Array.isArray(input['data']) && input['data'].length === 1 && input['data'][0] === round * tensors + i)
     if (!found) return null
   }
-  return json
+  const described = describe(json['inputs'])
+  return described && { json, tensors: described, wishes: new Wishes(json) }
+}
+
+/** Null where something is wrong with one. */
+function describe(inputs: unknown): readonly FramedTensor[] | null {
+  try {
+    return Array.isArray(inputs) ? inputs.map((input: unknown, i) => describeFramed(input, `inputs[${i}]`)) : null
+  } catch (error) {
+    if (error instanceof MillraceError) return null
+    throw error
+  }
 }
 
 function marks(frame: string, first: number): string {

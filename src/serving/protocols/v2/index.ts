@@ -8,6 +8,7 @@ import { present } from './outputs.ts'
 import { type Framed, Frames } from './frame.ts'
 import { receiveFramed, receiveTensor } from './received.ts'
 import { type OnlyInput, RawTensors, jsonBytes, splitBody } from './request.ts'
+import { Wishes } from './wishes.ts'
 
 const FRAMES = new Frames()
 
@@ -26,9 +27,9 @@ export const v2Protocol: Protocol = {
     const exact = model.tensors?.inputs.some(({ datatype }) => datatype === 'INT64' || datatype === 'UINT64') === true
     const framed = jsonBytes(body.headers) === undefined ? readFramed(body.bytes.toString('utf8'), exact) : null
     if (framed) {
-      const { json, data } = framed
-      const received = data.map((elements, i) => receiveFramed(inputOf(json, i), `inputs[${i}]`, elements))
-      return parseTensors(model, { inputs: received, wishes: json, id: undefined, maxRows: body.maxRows }, present)
+      const { tensors, wishes } = framed.frame
+      const received = tensors.map((tensor, i) => receiveFramed(tensor, framed.data[i]!))
+      return parseTensors(model, { inputs: received, wishes, id: undefined, maxRows: body.maxRows }, present)
     }
     const { json, rest } = splitBody(body, () => onlyInput(model), exact)
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
@@ -38,7 +39,7 @@ export const v2Protocol: Protocol = {
     const raw = new RawTensors(rest)
     const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()
-    return parseTensors(model, { inputs: received, wishes: json, id, maxRows: body.maxRows }, present)
+    return parseTensors(model, { inputs: received, wishes: new Wishes(json), id, maxRows: body.maxRows }, present)
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),
 }
@@ -46,10 +47,6 @@ export const v2Protocol: Protocol = {
 /** `exact`: the model takes whole numbers of 64 bits, which JSON.parse would round. */
 function readFramed(text: string, exact: boolean): Framed | null {
   return exact && hasLongDigits(text) ? null : FRAMES.read(text)
-}
-
-function inputOf({ inputs }: Readonly<Record<string, unknown>>, i: number): unknown {
-  return Array.isArray(inputs) ? inputs[i] : undefined
 }
 
 function onlyInput({ tensors, rows, batch }: ModelShape): OnlyInput | undefined {

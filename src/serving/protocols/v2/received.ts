@@ -3,7 +3,6 @@ import type { TensorData } from '../../runtime/tensor/datatypes.ts'
 import { fixedType } from '../../runtime/tensor/datatypes.ts'
 import { badRequest, describeType, isObject } from '../shapes.ts'
 import { decodeBinary, refuseDatatype } from './elements.ts'
-import type { ElementsText } from './frame.ts'
 import { type RawTensors, binarySize, parametersOf } from './request.ts'
 
 /** Dimensions of a tensor at most; ONNX Runtime's own kernels stop at eight. */
@@ -11,15 +10,30 @@ const MAX_RANK = 8
 /** Of a tensor without elements: what its sizes other than 0 may come to. */
 const MOST_BESIDE_NONE = 2 ** 22
 
-/** A tensor of a request, before anyone asked what the model takes. */
-export interface ReceivedTensor {
+/** What a request says of a tensor beside its elements. */
+export interface DescribedTensor {
   readonly name: string
   readonly datatype: string
   readonly shape: readonly number[]
-  /** Raw, in the tensor's datatype; or as JSON had it, flat, with its text where that is known. */
-  readonly data: { readonly raw: TensorData } | { readonly json: readonly unknown[]; readonly text?: string }
   /** How errors name it. */
   readonly where: string
+}
+
+/** A tensor of a request, before anyone asked what the model takes. */
+export interface ReceivedTensor extends DescribedTensor {
+  /** Raw, in the tensor's datatype; or as JSON had it, flat, with its text where that is known. */
+  readonly data: { readonly raw: TensorData } | { readonly json: readonly unknown[]; readonly text?: string }
+}
+
+/** Elements as JSON has them: as text, with commas between, and read. */
+export interface ElementsText {
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/** The same of a tensor whose elements are read apart from it, with how many its shape says there are. */
+export interface FramedTensor extends DescribedTensor {
+  readonly count: number
 }
 
 export function receiveTensor(input: unknown, at: string, raw: RawTensors): ReceivedTensor {
@@ -34,14 +48,18 @@ export function receiveTensor(input: unknown, at: string, raw: RawTensors): Rece
   return { ...described, data: size === undefined ? { json: flatten(data, shape, count, where) } : { raw: decodeBinary(raw.take(size, where), datatype, count, where) } }
 }
 
-/** The same for a tensor whose elements were read apart from it; a frame has `data`, so there are no raw ones. */
-export function receiveFramed(input: unknown, at: string, { values, text }: ElementsText): ReceivedTensor {
+/** A frame has `data`, so there are no raw ones. */
+export function describeFramed(input: unknown, at: string): FramedTensor {
   if (!isObject(input)) throw badRequest(`${at} is ${describeType(input)}, expected a tensor`)
   const described = describeTensor(input, at)
   const { shape, where } = described
   if (binarySize(parametersOf(input, `${where}.`), where) !== undefined) throw bothWays(where)
-  refuseCount(values.length, shape, elementsSaid(shape, where), where)
-  return { ...described, data: { json: values, text } }
+  return { ...described, count: elementsSaid(shape, where) }
+}
+
+export function receiveFramed({ name, datatype, shape, where, count }: FramedTensor, { values, text }: ElementsText): ReceivedTensor {
+  refuseCount(values.length, shape, count, where)
+  return { name, datatype, shape, where, data: { json: values, text } }
 }
 
 function bothWays(where: string): MillraceError {
@@ -53,7 +71,7 @@ function refuseCount(found: number, sizes: readonly number[], count: number, whe
 }
 
 /** Name, datatype and shape of a tensor, in whatever form its elements come. */
-export function describeTensor({ name, shape, datatype }: Readonly<Record<string, unknown>>, at: string): Omit<ReceivedTensor, 'data'> {
+export function describeTensor({ name, shape, datatype }: Readonly<Record<string, unknown>>, at: string): DescribedTensor {
   if (typeof name !== 'string') throw badRequest(`${at}.name is ${describeType(name)}, expected a string`)
   const where = `${at} (${name})`
   if (typeof datatype !== 'string') throw badRequest(`${where}.datatype is ${describeType(datatype)}, expected a string`)
