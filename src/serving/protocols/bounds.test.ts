@@ -9,6 +9,7 @@ import { type TestService, startForTest } from '../../platform/service/testing.t
 import { type Call, grpcClient } from '../grpc/testing.ts'
 import { servingService } from '../index.ts'
 import { FIXTURES, ROW, type Registry, ready, startRegistry, testConfig } from '../testing.ts'
+import { readTable } from './mlflow-tables.ts'
 import type { ModelShape } from './protocol.ts'
 import { v2Protocol } from './v2/index.ts'
 import { ENCODING, TYPE, dataPage, dictionaryPage, parquetOf, run } from './parquet/testing.ts'
@@ -47,6 +48,22 @@ const repeat = (text: string, times: number): string => text.repeat(times).slice
 const json = (body: string, path = '/invocations') => ({ path, body, type: 'application/json' })
 const csv = (body: string) => ({ path: '/invocations', body, type: 'text/csv' })
 const infer = (inputs: string) => json(`{"inputs":[${inputs}]}`, '/v2/models/delay/infer')
+
+test('a CSV of a million fields is read in pieces, and others have their turn between them', async () => {
+  const columns = Array.from({ length: 100 }, (_, i) => ({ name: `c${i}`, type: 'double' as const, required: false }))
+  const body = Buffer.from(`${columns.map(({ name }) => name).join()}\n${`${'1,'.repeat(99)}2\n`.repeat(10_000)}`)
+  let turns = 0
+  let reading = true
+  const turn = (): void => {
+    turns++
+    if (reading) setImmediate(turn)
+  }
+  turn()
+  const { rows } = await readTable('csv', body, { columns, maxRows: 10_000 })
+  reading = false
+  assert.deepEqual([rows.length, rows.at(-1)?.['c0'], rows.at(-1)?.['c99']], [10_000, 1, 2])
+  assert.ok(turns > body.length / 8192, `${turns} turns`)
+})
 
 describe('no small request takes much memory', () => {
   let folder: string
