@@ -35,9 +35,19 @@ export function tableFormat(contentType: string | undefined): Format | undefined
 /** The rows of a table in CSV (RFC 4180, a header line, an empty field is null) or Parquet. BAD_REQUEST says what is wrong with the file. */
 export async function readTable(format: 'csv' | 'parquet', bytes: Buffer, model: TableShape): Promise<Table> {
   if (bytes.length === 0) throw badRequest(`the body is empty, expected ${format === 'csv' ? 'CSV' : 'Parquet'}`)
-  if (format === 'csv') return { rows: await readCsv(bytes, model) }
+  if (format === 'csv') return { rows: await (bytes.length > LARGE_CSV ? oneByOne(() => readCsv(bytes, model)) : readCsv(bytes, model)) }
   const { readParquet } = await import('./parquet/index.ts')
   return readParquet(bytes, model.maxRows)
+}
+
+const LARGE_CSV = 64 * 1024
+let last: Promise<unknown> = Promise.resolve()
+
+/** Rows take many times the bytes of a file: of large ones there are those of one at a time, beside those that wait for a model. */
+function oneByOne<T>(read: () => Promise<T>): Promise<T> {
+  const done = last.then(read)
+  last = done.catch(() => undefined)
+  return done
 }
 
 async function readCsv(bytes: Buffer, { columns, maxRows }: TableShape): Promise<readonly Row[]> {
