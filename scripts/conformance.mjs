@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { node24 } from './node24.mjs'
+import { TESTING, compiledOnce, node24 } from './node24.mjs'
 import { peersVenv, root } from './peers.mjs'
 
 const venv = peersVenv()
@@ -24,8 +24,8 @@ const patterns = (places.length > 0 ? places : ['conformance']).map((place) => (
 // One file after the other: several of them start servers, and the demo takes both cores.
 const { status } = spawnSync(
   node24(),
-  ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=1', '--test-timeout=900000', '--test-force-exit', ...patterns],
-  { cwd: root, stdio: 'inherit', env: { ...process.env, MILLRACE_PEERS_VENV: venv, MILLRACE_CHROMIUM: findChromium() } },
+  [...TESTING, '--test-concurrency=1', '--test-timeout=900000', ...patterns],
+  { cwd: root, stdio: 'inherit', env: { ...compiledOnce(), MILLRACE_PEERS_VENV: venv, MILLRACE_CHROMIUM: findChromium() } },
 )
 process.exit(status ?? 1)
 
