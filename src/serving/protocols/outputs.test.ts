@@ -17,7 +17,7 @@ interface Classes {
 const SAID: { readonly rows: readonly Readonly<Record<string, number>>[]; readonly targets: readonly (readonly number[])[]; readonly outliers: Pick<Classes, 'labels'> & { readonly scores: readonly number[] }; readonly iris: Classes; readonly grades: Classes; readonly signs: Classes } = JSON.parse(
   readFileSync(join(FIXTURES, 'outputs.json'), 'utf8'),
 )
-const MODELS = ['iris', 'grades', 'signs', 'targets', 'means', 'outliers', 'wide', 'sklearn'] as const
+const MODELS = ['iris', 'grades', 'signs', 'targets', 'means', 'outliers', 'wide', 'sklearn', 'colours'] as const
 const { rows: ROWS } = SAID
 const COLUMNS = Object.keys(ROWS[0] ?? {})
 
@@ -160,5 +160,14 @@ describe('models whose outputs are their own, asked by rows', () => {
         probabilities: { datatype: 'FP32', shape: [1, 3], data: SAID.grades.probabilities[1] },
       },
     })
+  })
+
+  test('a model whose encoder refuses the row of nothings that it is tried on is served all the same, and refuses what it does not know', async () => {
+    const [known] = (await post('/v1/models/colours:predict', { instances: [{ weight: 1, colour: 'green' }] })).predictions
+    assertClose(known, { label: 1, probability: 0.6128203 })
+    assert.equal((await fetch(`${service.url}/v2/models/colours`)).status, 200)
+    const unknown = await fetch(`${service.url}/v1/models/colours:predict`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ instances: [{ weight: 1, colour: 'blue' }] }) })
+    assert.equal(unknown.status, 400)
+    assert.match(await unknown.text(), /Unknown Category/)
   })
 })

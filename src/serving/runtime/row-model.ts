@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { InferenceSession } from 'onnxruntime-node'
 import { type ColumnSpec, type RowValidator, compileSignature } from '../../domain/signature.ts'
-import { MillraceError } from '../../platform/errors/index.ts'
+import { MillraceError, toMillraceError } from '../../platform/errors/index.ts'
 import type { ModelArtifact } from './artifact.ts'
 import type { BatchJob, Slice } from './batcher.ts'
 import { type ModelInputs, bindInputs } from './inputs.ts'
@@ -9,7 +9,7 @@ import { onnxRuntime } from './onnx.ts'
 import { type OtherOutputs, type OutputClasses, type OutputPart, TensorPart, assemble, share } from './other-outputs.ts'
 import { type Labels, type ModelKind, type OutputPlan, planOutputs } from './outputs.ts'
 import { runFailure } from './run-failure.ts'
-import { sampleRow } from './sample.ts'
+import { exampleRow, sampleRow } from './sample.ts'
 import type { ModelSession } from './session/port.ts'
 import { tensorsOf } from './tensor/session.ts'
 import type { TensorSpec } from './tensor/spec.ts'
@@ -193,9 +193,22 @@ export class RowModel implements RowPredictor {
     return this.#numeric
   }
 
-  /** Warms the session and checks that it answers a row with a finite number, a classifier with a probability. */
+  /**
+   * Warms the session and checks that it answers a row with a finite number, a classifier with a probability. A row that was made up of nothings may be none that the model can run on (an
+   * encoder that knows its categories alone): that says nothing of the model, where it is plain that it takes rows.
+   */
   async check(example: Readonly<Record<string, unknown>> | null): Promise<void> {
-    const row = sampleRow(this, example)
+    const own = exampleRow(this, example)
+    const row = own ?? sampleRow(this, null)
+    try {
+      await this.#checkOn(row)
+    } catch (error) {
+      const plain = this.signed || this.kind !== 'other'
+      if (own !== null || !plain || toMillraceError(error).code !== 'INPUT_INVALID') throw error
+    }
+  }
+
+  async #checkOn(row: Row): Promise<void> {
     for (let i = 0; i < WARM_RUNS; i++) {
       const { scores } = await this.#tryRow(row, 1)
       const [score = Number.NaN] = scores

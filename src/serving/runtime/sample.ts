@@ -7,11 +7,24 @@ import { type TensorValue, countOf } from './tensor/value.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
-/** A row that the model takes: the one that it was logged with, required columns that it lacks being nothings, where that fits the signature; else one of nothings. */
-export function sampleRow({ columns, validate }: { readonly columns: readonly ColumnSpec[]; readonly validate: RowValidator }, example: Row | null): Row {
-  const nothings = (of: readonly ColumnSpec[]): Row => Object.fromEntries(of.map(({ name, type }) => [name, NEUTRAL[type]]))
-  const row = example && { ...nothings(columns.filter(({ required }) => required)), ...example }
-  return row && validate(row).length === 0 ? row : nothings(columns)
+interface Rows {
+  readonly columns: readonly ColumnSpec[]
+  readonly validate: RowValidator
+}
+
+/** A row that the model takes: the one that it was logged with, else one of nothings. */
+export function sampleRow(model: Rows, example: Row | null): Row {
+  return exampleRow(model, example) ?? nothingsOf(model.columns)
+}
+
+/** The row that the model was logged with, required columns that it lacks being nothings. Null where there is none, or it does not fit the signature. */
+export function exampleRow({ columns, validate }: Rows, example: Row | null): Row | null {
+  const row = example && { ...nothingsOf(columns.filter(({ required }) => required)), ...example }
+  return row && validate(row).length === 0 ? row : null
+}
+
+function nothingsOf(columns: readonly ColumnSpec[]): Row {
+  return Object.fromEntries(columns.map(({ name, type }) => [name, NEUTRAL[type]]))
 }
 
 const NEUTRAL: Readonly<Record<ColumnSpec['type'], unknown>> = { string: '', boolean: false, datetime: '2013-01-01T00:00:00Z', long: 0, double: 0 }
