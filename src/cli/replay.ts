@@ -16,14 +16,15 @@ export function register(program: Command): void {
   program
     .command('replay')
     .description('send recorded traffic to a version of a model again, as probes, and show how its answers differ')
-    .requiredOption('--model <name>', 'whose traffic')
-    .requiredOption('--from <time>', 'first moment, RFC 3339 or a date, in project time')
-    .requiredOption('--to <time>', 'first moment that is no longer replayed')
-    .requiredOption('--version <version>', 'the version that is asked')
+    .requiredOption('--model <name>', 'whose traffic (required)')
+    .requiredOption('--from <time>', 'first moment, RFC 3339 or a date, in project time (required)')
+    .requiredOption('--to <time>', 'first moment that is no longer replayed (required)')
+    .requiredOption('--version <version>', 'the version that is asked: a number, or @ALIAS (required)')
     .option('--against <version>', 'compare with this version, asked too (default: what was answered then)')
     .option('--by <column>', 'an input or a feature to slice by, of tensors INPUT[N] too: its categories, or quartiles')
     .option('--json <file>', 'write the report as JSON')
     .option('--html <file>', 'write the report as a page')
+    .addHelpText('after', '\nExample: millrace replay --model flight-delay --from 2013-09-01 --to 2013-10-01 --version 7 --by carrier')
     .action(run)
 }
 

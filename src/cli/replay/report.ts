@@ -28,6 +28,8 @@ export interface ReplayReport {
   readonly replayed: number
   readonly refused: { readonly rows: number; readonly example: string | null }
   readonly masked: { readonly rows: number; readonly column: string | null }
+  /** Answers by tensors in the same span, which are no part of this. */
+  readonly by_tensors: number
   readonly overall: Difference | null
   readonly histogram: readonly { readonly from: number; readonly to: number; readonly rows: number }[]
   readonly by: string | null

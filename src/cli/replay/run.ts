@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { ApiError, type Transport } from '../../../sdk/http.ts'
-import { servingClient } from '../../../sdk/serving.ts'
 import { MillraceError, errorMessage } from '../../platform/errors/index.ts'
 import { inputsOf } from './missing.ts'
 import { type ReplayReport, differences } from './report.ts'
+import { Slices } from './slices.ts'
 import { type Recorded, type Row, groupsOf, resend } from './rows.ts'
 import type { Compared, ReplayStore, Span } from './source.ts'
 
@@ -34,17 +34,18 @@ export async function replay(store: ReplayStore, transport: Transport, options: 
   let done = 0
   let replayed = 0
   let classifier = true
+  const slices = new Slices(by)
   const compare = async (sent: readonly Sent[]): Promise<void> => {
     try {
       const rows = sent.map(({ row }) => row)
       const answered = await ask(version, rows)
       const baseline = against === undefined ? null : await ask(against, rows)
-      classifier = answered.labels.length > 0
+      classifier = answered.classifier
       await store.add(sent.map(({ recorded, row }, i): Compared => ({
-        a: baseline?.probabilities[i] ?? recorded.score,
-        b: answered.probabilities[i] ?? Number.NaN,
+        a: baseline?.scores[i] ?? recorded.score,
+        b: answered.scores[i]!,
         label: recorded.label,
-        slice: by === undefined ? null : (row[by] ?? recorded.features[by] ?? null),
+        slice: slices.of(row, recorded.features),
       })))
       replayed += sent.length
     } catch (error) {
@@ -76,22 +77,43 @@ export async function replay(store: ReplayStore, transport: Transport, options: 
     done += chunk.length
     options.onProgress(done, total)
   }
+  if (replayed > 0) slices.check()
   const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
   const found = await differences(store, classifier, by ?? null)
-  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, by: by ?? null, ...found }
+  return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, by_tensors: await store.countTensors(), by: by ?? null, ...found }
 }
 
+/**
+ * By KServe's V1, which answers a score to each row whatever the model's own tensors are called: where the columns have the names of these, V2 would take the row for them. INPUT_INVALID
+ * where the version refuses the rows, or answers something else.
+ */
 function asker(transport: Transport, model: string) {
-  const client = servingClient(transport)
   const run = randomUUID()
   let count = 0
-  return async (version: string, rows: readonly Row[]) => {
+  return async (version: string, rows: readonly Row[]): Promise<Answered> => {
+    const path = `/v1/models/${encodeURIComponent(model)}/versions/${encodeURIComponent(version)}:predict`
+    const headers = { 'x-request-id': `replay-${run}-${count++}`, 'x-millrace-probe': 'true', 'x-millrace-actor': 'replay' }
+    let predictions: unknown
     try {
-      return await client.predict(model, rows, { version, probe: true, requestId: `replay-${run}-${count++}`, headers: { 'x-millrace-actor': 'replay' } })
+      ;({ predictions } = await transport.json<{ readonly predictions: unknown }>('POST', path, { body: { instances: rows }, headers }))
     } catch (error) {
-      // V2's errors carry no code: a 400 or 422 is what the version says of these rows.
+      // V1's errors carry no code: a 400 or 422 is what the version says of these rows.
       if (error instanceof ApiError && (error.status === 400 || error.status === 422)) throw new MillraceError('INPUT_INVALID', error.message, { cause: error })
       throw error
     }
+    const scores = Array.isArray(predictions) ? predictions.map(scoreOf) : []
+    if (scores.length !== rows.length || scores.includes(undefined)) throw new MillraceError('INPUT_INVALID', `version ${version} of ${model} answers no score for each row`)
+    return { scores: scores.filter((score) => score !== undefined), classifier: Array.isArray(predictions) && typeof predictions[0] === 'object' }
   }
+}
+
+interface Answered {
+  readonly scores: readonly number[]
+  /** Whether they are probabilities. */
+  readonly classifier: boolean
+}
+
+function scoreOf(prediction: unknown): number | undefined {
+  const score: unknown = typeof prediction === 'object' && prediction !== null && 'probability' in prediction ? prediction.probability : prediction
+  return typeof score === 'number' ? score : undefined
 }

@@ -28,9 +28,10 @@ function differenceCells({ slice, rows, mean_difference, mean_absolute_differenc
 }
 
 /** What could not be sent again, or compared, a sentence each. */
-export function rowRemarks({ refused, masked }: ReplayReport): readonly string[] {
+export function rowRemarks({ refused, masked, by_tensors: byTensors }: ReplayReport): readonly string[] {
   return [
     ...(masked.rows > 0 ? [`${masked.rows} rows cannot be sent again: ${printable(masked.column ?? '')} is masked in the journal`] : []),
+    ...(byTensors > 0 ? [`${byTensors} answers by tensors, or without a score, were left out: a model that gave scores is replayed by these alone`] : []),
     ...(refused.rows > 0 ? [`${refused.rows} rows were refused, as: ${printable(refused.example ?? '')}`] : []),
   ]
 }

@@ -10,8 +10,9 @@ import { packSegment } from '../../serving/journal/parquet/pack.ts'
 import { type TestService, startForTest } from '../../platform/service/testing.ts'
 import { servingService } from '../../serving/index.ts'
 import { FIXTURES, ready, testConfig } from '../../serving/testing.ts'
-import { drawTensorText } from './draw.ts'
+import { drawTensorText, drawText } from './draw.ts'
 import { drawTensorHtml } from './page.ts'
+import { replay } from './run.ts'
 import { replayTensors } from './run-tensors.ts'
 import { slicesOf } from './slice.ts'
 import { ReplayStore } from './source.ts'
@@ -31,6 +32,7 @@ before(async () => {
     cpSync(join(FIXTURES, 'identity', `${from}.onnx`), join(folder, 'models', model, version, 'model.onnx'))
   }
   for (const version of ['1', '2']) cpSync(join(FIXTURES, 'iris'), join(folder, 'models', 'iris', version), { recursive: true })
+  for (const version of ['1', '2']) cpSync(join(FIXTURES, 'plain', 'model.onnx'), join(folder, 'models', 'plain', version, 'model.onnx'), { recursive: true })
   config = testConfig({ yaml: `model_repository: '${join(folder, 'models')}'` })
   service = await startForTest(servingService, config, { projectFolder: folder })
   await ready(service.url)
@@ -150,6 +152,26 @@ describe('millrace replay of a model asked by tensors', () => {
     await packSegment(journal, Number.parseInt(segment, 10))
     assert.ok(same(await run('iris', '1')))
     assert.deepEqual((await run('iris', '2', { against: '1' })).outputs.map(({ requests, changed }) => [requests, changed]), report.outputs.map(() => [3, 0]))
+  })
+
+  test('rows of a model whose tensors are called as its columns are replayed by their scores; what was asked by tensors is left out, and said so', async () => {
+    const post = (path: string, body: object) => fetch(`${service.url}${path}`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
+    assert.equal((await post('/v1/models/plain:predict', { instances: [{ a: 1, b: 2 }, { a: 0.5, b: 7 }] })).status, 200)
+    assert.equal((await post('/v2/models/plain/infer', { inputs: [{ name: 'a', shape: [1, 1], datatype: 'FP32', data: [1] }, { name: 'b', shape: [1, 1], datatype: 'INT64', data: [2] }] })).status, 200)
+    const rows = async (by: string) => {
+      const options = { model: 'plain', version: '2', by, from: FROM, to: Date.now() + 1000, onProgress: () => undefined }
+      const store = await ReplayStore.open({ folder, config }, options)
+      try {
+        return await replay(store, createTransport(service.url), options)
+      } finally {
+        store.close()
+      }
+    }
+    const report = await rows('b')
+    assert.deepEqual([report.recorded, report.replayed, report.by_tensors, report.overall?.max_absolute_difference, report.overall?.class_changes], [2, 2, 1, 0, null])
+    assert.deepEqual(report.slices.map(({ rows: count }) => count), [1, 1])
+    assert.match(drawText(report), /1 answers by tensors, or without a score, were left out/)
+    await assert.rejects(rows('nonsense'), { code: 'USAGE', message: /found nonsense, expected an input or a feature of the rows: a, b/ })
   })
 
   test('elements are compared one by one; texts and booleans by whether they are the same', () => {
