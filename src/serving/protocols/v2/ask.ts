@@ -52,7 +52,7 @@ function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTens
 }
 
 function askRows<A>({ columns, answers }: RowShape, { inputs, wishes, maxRows }: TensorQuestion, present: Presenter<A>): ParsedRows<A> {
-  const lists = columnsOf(inputs, new Set(columns.map((column) => column.name)), maxRows)
+  const lists = columnsOf(inputs, columns, maxRows)
   const [first] = lists
   for (const [name, list] of lists) {
     if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
