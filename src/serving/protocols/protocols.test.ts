@@ -65,7 +65,7 @@ describe('the protocols', () => {
     ['a number that is said to be a byte', '/v2/models/delay/infer', '{"inputs": [{"name": "distance", "datatype": "INT8", "shape": [1], "data": [500]}]}', 'application/json', 400, /inputs\[0\] \(distance\): found 500, expected INT8/],
     ['no CSV at all', '/invocations', '', 'text/csv', 400, /empty, expected CSV/],
     ['Parquet that is none', '/invocations', 'PAR1 not really', 'application/vnd.apache.parquet', 400, /no Parquet/],
-    ['V1 without instances', '/v1/models/delay:predict', '{"inputs": []}', 'application/json', 400, /^\{"error":"instances is a undefined/],
+    ['V1 without instances', '/v1/models/delay:predict', '{"inputs": []}', 'application/json', 400, /^\{"error":"instances is missing, expected a list with an element for each row; found inputs"/],
     ['V1 for another model', '/v1/models/other:predict', '{"instances": []}', 'application/json', 404, /^\{"error":"no model other/],
   ]
   for (const [name, path, body, type, status, message] of BAD) {
