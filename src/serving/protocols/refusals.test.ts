@@ -118,6 +118,54 @@ describe('what is refused says what was found and what is taken', () => {
     })
   }
 
+  const UNKNOWN: readonly [string, string, RegExp][] = [
+    ['GET', '/v2/models/bare/config', /^GET \/v2\/models\/bare\/config: serving has no such route: the model configuration extension is not offered$/],
+    ['GET', '/v2/models/bare/versions/1/config', /the model configuration extension is not offered/],
+    ['GET', '/v2/models/bare/stats?a=1', /^GET \/v2\/models\/bare\/stats: .*the statistics extension is not offered/],
+    ['POST', '/v2/systemsharedmemory/region/a/register', /the shared memory extensions are not offered/],
+    ['POST', '/v2/models/bare/infer/', /^POST \/v2\/models\/bare\/infer\/: serving has no such route$/],
+    ['POST', '/v2/models', /serving has no such route/],
+    ['POST', '/v1/models/bare:explain', /serving has no such route: explanations are not offered/],
+    ['GET', '/v1/models/bare:explain', /no model bare:explain/],
+    ['PUT', '/v1/models/bare:other', /serving has no such route/],
+    ['GET', '/v1/models/bare%3Apredict', /serving has no such route/],
+    ['GET', '/v1', /serving has no such route/],
+  ]
+  for (const [method, path, error] of UNKNOWN) {
+    test(`${method} ${path}: 404 in the form that clients of the protocol read`, async () => {
+      const answer = await send(method, path, method === 'GET' ? undefined : '{no JSON')
+      assert.match(JSON.parse(answer.text).error, error)
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [404, 'application/json; charset=utf-8'])
+    })
+  }
+
+  test('every address of the protocols answers 405 to other methods than its own, and says which those are', async () => {
+    const { paths }: { readonly paths: Readonly<Record<string, object>> } = JSON.parse((await send('GET', '/docs/json')).text)
+    const known = Object.entries(paths).filter(([path]) => /^\/v[12]\b/.test(path) && !/bare|scored|plain|signed/.test(path))
+    assert.ok(known.length >= 15, Object.keys(paths).join())
+    for (const [pattern, operations] of known) {
+      const path = pattern.replace('{model}', 'bare').replace('{version}', '1')
+      const allow = Object.keys(operations).map((method) => (method === 'get' ? 'GET, HEAD' : method.toUpperCase())).join()
+      for (const method of ['PUT', 'DELETE', 'OPTIONS', 'get' in operations ? 'POST' : 'GET']) {
+        const answer = await send(method, path)
+        assert.deepEqual([answer.status, answer.headers.get('allow'), JSON.parse(answer.text)], [405, allow, { error: `${method} ${path}: expected ${allow}` }])
+      }
+    }
+  })
+
+  test('/invocations answers POST alone: 405 in its own form for others', async () => {
+    for (const method of ['GET', 'PUT']) {
+      const answer = await send(method, '/invocations')
+      assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST'])
+      assert.partialDeepStrictEqual(JSON.parse(answer.text), { error_code: 'BAD_REQUEST', code: 'METHOD_NOT_ALLOWED', message: `${method} /invocations: expected POST` })
+    }
+    assert.equal((await send('HEAD', '/invocations')).status, 405)
+  })
+
+  test('what belongs to no protocol is answered with problem details', async () => {
+    assert.equal((await send('GET', '/nothing')).headers.get('content-type'), 'application/problem+json; charset=utf-8')
+  })
+
   test('a model of whose folder no version can be told', async () => {
     const { status, text } = await infer('broken', tensor('X'))
     assert.match(text, /"broken@latest cannot be served: .*config\.pbtxt/)
