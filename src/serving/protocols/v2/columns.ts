@@ -44,7 +44,7 @@ function columnsOfOne({ name, datatype, shape, data, where }: ReceivedTensor, kn
 
 /** A value of the tensor as a row holds it: BOOL may be written 0 and 1. What does not fit the datatype is refused here, null is left to the signature. */
 function readerOf(datatype: string, where: string): (value: unknown) => unknown {
-  const refuse = (value: unknown) => new MillraceError('INPUT_INVALID', `${where}: found ${JSON.stringify(value) ?? typeof value}, expected ${datatype}`)
+  const refuse = (value: unknown) => new MillraceError('INPUT_INVALID', `${where}: found ${typeof value === 'bigint' ? value : (JSON.stringify(value) ?? typeof value)}, expected ${datatype}`)
   if (datatype === 'BOOL') {
     return (value) => {
       if (value === null || typeof value === 'boolean') return value

@@ -7,6 +7,7 @@ import { convert } from '../../runtime/tensor/convert.ts'
 import { DATATYPES, elementsOf, fixedType, isText } from '../../runtime/tensor/datatypes.ts'
 import { type TensorInterface, interfaceOf, openSession, runSession } from '../../runtime/tensor/session.ts'
 import { bytesOf } from '../../runtime/tensor/value.ts'
+import { columnsOf } from './columns.ts'
 import { encodeStrings } from './elements.ts'
 import { v2Protocol } from './index.ts'
 
@@ -134,6 +135,11 @@ describe('a model’s own tensors', () => {
     const parsed = await v2Protocol.parse({ bytes: Buffer.from('{"inputs":[{"name":"x","datatype":"INT64","shape":[2],"data":[9223372036854775807,-9223372036854775808]}]}'), headers: {}, maxRows: 1000 }, takes('FP64'))
     assert.ok('tensors' in parsed)
     assert.deepEqual(parsed.tensors.get('x')?.data, new Float64Array([2 ** 63, -(2 ** 63)]))
+  })
+
+  test('a column is refused whole numbers beyond 2^53, whose digits came as they were sent', () => {
+    const tensor = { name: 'a', datatype: 'INT64', shape: [1], where: 'inputs[0] (a)', data: { json: [2n ** 53n + 1n] } }
+    assert.throws(() => columnsOf([tensor], [{ name: 'a', type: 'long', required: true }], 10), { code: 'INPUT_INVALID', message: 'inputs[0] (a): found 9007199254740993, expected INT64' })
   })
 
   const UNFIT: readonly [string, string, unknown][] = [
