@@ -153,6 +153,18 @@ def refused(call):
     raise AssertionError("it answered")
 
 
+def check_extensions_that_are_not_offered_say_so():
+    for ask, words in ((HTTP.get_model_config, "the model configuration extension is not offered"), (HTTP.get_inference_statistics, "the statistics extension is not offered")):
+        error = refused(lambda: ask("pixels"))
+        assert error.status() == "404" and words in error.message(), error
+
+
+def check_a_tensor_of_truths_is_taken_for_numbers():
+    for way in WAYS:
+        answer = way.infer("FP32", {"x": np.array([[True, False]])}).as_numpy("y")
+        assert answer.dtype == np.float32 and answer.tolist() == [[1, 0]], (way.name, answer)
+
+
 def check_what_is_wrong_is_said():
     x = np.ones((1, 3, 2, 2), np.float32)
     for way in WAYS:

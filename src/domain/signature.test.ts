@@ -38,6 +38,21 @@ test('missing, wrongly typed and non-finite fields are told apart, all at once',
   )
 })
 
+test('where columns are missing, some of those are named that came in their place, and none where nothing is missing', () => {
+  const known = columns.map((column) => column.name)
+  const given = { 'Origin (code)': 'JFK', distance: 1400, time_hour: good.time_hour, ['x'.repeat(100)]: 1, a: 1, b: 2, c: 3 }
+  assert.equal(refuseRow(check(given), 0, given, known).message, `row 0: origin is missing, expected a string; found Origin (code), ${'x'.repeat(60)}…, a, b … (5 in all)`)
+  const odd = { ...good, distance: 'far', tailnum: 'N14228' }
+  assert.equal(refuseRow(check(odd), 0, odd, known).message, 'row 0: distance: found "far", expected a long')
+})
+
+test('of many fields at fault a few are told, and all are in the details', () => {
+  const wide = compileSignature(Array.from({ length: 784 }, (_, i) => ({ name: `X_${i}`, type: 'double', required: true })))
+  const error = refuseRow(wide({}), 0)
+  assert.match(error.message, /^row 0: X_0 is missing, .*; X_7 is missing, expected a double; and 776 more$/)
+  assert.partialDeepStrictEqual(error.details, { problems: [{ column: 'X_0' }] })
+})
+
 test('null counts as missing, and a whole number beyond 2^53 is no long', () => {
   assert.deepEqual(check({ ...good, origin: null })[0]?.found, 'null')
   assert.deepEqual(check({ ...good, distance: 2 ** 53 })[0]?.problem, 'wrong type')

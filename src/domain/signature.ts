@@ -47,12 +47,36 @@ export function compileSignature(columns: readonly ColumnSpec[]): RowValidator {
   }
 }
 
-/** Throws INPUT_INVALID naming the row and every field at fault; `details` holds the problems. */
-export function refuseRow(problems: readonly FieldProblem[], row: number): MillraceError {
-  const told = problems.map(({ column, problem, expected, found }) =>
-    problem === 'missing' ? `${column} is missing, expected a ${expected}` : `${column}: found ${found}, expected a ${problem === 'not finite' ? 'finite ' : ''}${expected}`,
+/** Fields at fault, and columns that nobody asked for, that a message names. */
+const TOLD = 8
+const UNASKED_TOLD = 4
+const LONGEST_NAME = 60
+
+/**
+ * INPUT_INVALID naming the row and the fields at fault, and where one is missing some of the columns that came and nobody asked for: `known` are those that somebody does. `details` holds
+ * all problems.
+ */
+export function refuseRow(problems: readonly FieldProblem[], row: number, given: Readonly<Record<string, unknown>> = {}, known: readonly string[] = []): MillraceError {
+  const told = problems.slice(0, TOLD).map(({ column, problem, expected, found }) =>
+    problem === 'missing' ? `${short(column)} is missing, expected a ${expected}` : `${short(column)}: found ${found}, expected a ${problem === 'not finite' ? 'finite ' : ''}${expected}`,
   )
+  if (problems.length > TOLD) told.push(`and ${problems.length - TOLD} more`)
+  if (problems.some(({ problem }) => problem === 'missing')) {
+    const asked = new Set(known)
+    const unasked = Object.keys(given).filter((name) => !asked.has(name))
+    if (unasked.length > 0) told.push(`found ${someOf(unasked, UNASKED_TOLD)}`)
+  }
   return new MillraceError('INPUT_INVALID', `row ${row}: ${told.join('; ')}`, { details: { row, problems } })
+}
+
+/** The first of the names, shortened, as a message lists them. */
+export function someOf(names: readonly string[], most = TOLD): string {
+  const told = names.slice(0, most).map(short).join(', ')
+  return names.length > most ? `${told} … (${names.length} in all)` : told
+}
+
+function short(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name
 }
 
 const ACCEPTS: Readonly<Record<ColumnType, (value: unknown) => boolean>> = {

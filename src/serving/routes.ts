@@ -1,11 +1,11 @@
-import { MillraceError } from '../platform/errors/index.ts'
 import type { HttpServer, RequestTaker } from '../platform/http/index.ts'
 import { hexId } from '../platform/ids/index.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Journal } from './journal/journal.ts'
 import type { Keeper } from './journal/keeper.ts'
 import type { Lifecycle } from './limits/lifecycle.ts'
-import { useProtocolManners } from './protocols/scope.ts'
+import { leaveBodies, useProtocolErrors, useProtocolManners } from './protocols/scope.ts'
+import { refuseStray, refuseStrays } from './protocols/strays.ts'
 import { describeServer, isReady, modelMetadata, modelReady } from './protocols/v2/server.ts'
 import type { ModelRepository } from './routing/model-repository.ts'
 import type { Router } from './routing/router.ts'
@@ -35,6 +35,7 @@ export async function registerRoutes(http: HttpServer, { router, rollouts, repos
     registerV1(scope, router)
     registerRepositoryRoutes(scope, router, repository)
   })
+  await refuseStrays(http)
 
   http.get('/deployments', { schema: { tags: ['deployments'], summary: 'What is served, and how far rollouts are' } }, () => rollouts.describe(router.states()))
 
@@ -92,7 +93,9 @@ function registerInferenceProtocol(http: HttpServer, router: Router, lifecycle: 
 function registerV1(http: HttpServer, router: Router): void {
   const tags = ['inference']
   http.get('/v1/models', { schema: { tags } }, () => ({ models: router.deployments.map((deployment) => deployment.name) }))
-  http.get('/v1/models/:model', { schema: { params: schema.modelParams, tags } }, ({ params }, reply) => {
+  http.get('/v1/models/:model', { schema: { params: schema.modelParams, tags } }, (request, reply) => {
+    const { params } = request
+    if (params.model.endsWith(':predict')) refuseStray(request, reply)
     const { ready } = modelReady(router, params.model)
     return reply.status(ready ? 200 : 503).send({ name: params.model, ready })
   })
@@ -104,8 +107,8 @@ function registerV1(http: HttpServer, router: Router): void {
  */
 async function registerPredictions(http: HttpServer, hotPath: RequestTaker): Promise<void> {
   await http.register(async (scope) => {
-    scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    leaveBodies(scope)
+    useProtocolErrors(scope)
     scope.setValidatorCompiler(() => () => true)
     const predictions = [
       { url: '/invocations', schema: { summary: "MLflow's scoring protocol", body: schema.invocationsBody, response: { 200: schema.invocationsAnswer } } },
@@ -125,7 +128,7 @@ async function registerPredictions(http: HttpServer, hotPath: RequestTaker): Pro
         config: { traced: false },
         schema: { ...described, headers: schema.predictionHeaders, tags: ['predictions'] },
         handler: (request, reply) => {
-          if (!hotPath(request.raw, reply.raw)) throw new MillraceError('NOT_FOUND', `${request.url}: serving has no such route`)
+          if (!hotPath(request.raw, reply.raw)) refuseStray(request, reply)
           return reply.hijack()
         },
       })

@@ -110,6 +110,14 @@ describe('gRPC', () => {
     })
   }
 
+  test('true and false are 1 and 0 to a model of numbers, typed and raw', async () => {
+    const input = { name: 'x', datatype: 'BOOL', shape: ['1', '2'] }
+    const typed = await call('ModelInfer', { model_name: 'FP32', inputs: [{ ...input, contents: { bool_contents: [true, false] } }] })
+    assert.partialDeepStrictEqual(typed.body['outputs'], [{ name: 'y', datatype: 'FP32', contents: { fp32_contents: [1, 0] } }])
+    const raw = await call('ModelInfer', { model_name: 'INT64', inputs: [input], raw_input_contents: [Buffer.from([1, 0])] })
+    assert.deepEqual(raw.body['raw_output_contents'], [Buffer.from(BigInt64Array.of(1n, 0n).buffer)])
+  })
+
   test('FP16 is raw, and only raw', async () => {
     const input = { name: 'x', datatype: 'FP16', shape: ['1', '2'] }
     const bytes = Buffer.from(new Uint16Array([0x3c00, 0xc000]).buffer)

@@ -121,7 +121,7 @@ describe('no small request takes much memory', () => {
     ['hundreds of empty tensors of great width', () => infer(Array.from({ length: 300 }, (_, i) => `{"name":"t${i}","datatype":"FP64","shape":[0,100000],"data":[]}`).join()), 400, /expected 100000 columns at most/],
     ['an empty tensor of no rows at all and boundless width', () => infer('{"name":"t","datatype":"FP64","shape":[0,9007199254740991,9007199254740991],"data":[]}'), 400, /for its other sizes/],
     ['rows without columns', () => infer('{"name":"t","datatype":"FP64","shape":[1000000,0],"data":[]}'), 413, /has 1000000 rows/],
-    ['a million tensors that are none', () => infer(repeat('{},', 600_000)), 400, /inputs\[0\]\.name is a undefined/],
+    ['a million tensors that are none', () => infer(repeat('{},', 600_000)), 400, /inputs\[0\]\.name is missing/],
     ['lists of nothing in place of values', () => infer(`{"name":"t","datatype":"FP64","shape":[1,1],"data":[${repeat('[],', 600_000)}]}`), 400, /has 0 values, its shape \[1, 1\] says 1/],
     ['one output a hundred thousand times', () => json(`{"inputs":[{"name":"distance","datatype":"FP64","shape":[1],"data":[1]}],"outputs":[${repeat('{"name":"label"},', 100_000)}]}`, '/v2/models/delay/infer'), 400, /outputs\[1\]\.name is label, which is asked for twice/],
     [

@@ -1,5 +1,5 @@
 import { setImmediate as aTurn } from 'node:timers/promises'
-import type { ColumnSpec } from '../../domain/signature.ts'
+import { type ColumnSpec, someOf } from '../../domain/signature.ts'
 import { errorMessage } from '../../platform/errors/index.ts'
 import type { Row } from '../runtime/plane.ts'
 import { mediaType } from './media-type.ts'
@@ -56,6 +56,7 @@ async function readCsv(bytes: Buffer, { columns, maxRows }: TableShape): Promise
   const [header = [], ...lines] = await readLines(bytes, maxRows + 2)
   refuseRows(lines.length, maxRows)
   refuseProto(header)
+  if (lines.length === 0) refuseNoHeader(header, columns)
   const types = new Map(columns.map(({ name, type }) => [name, type]))
   const readers = header.map((name) => READERS[types.get(name) ?? 'string'])
   const rows: Row[] = []
@@ -73,6 +74,14 @@ async function readCsv(bytes: Buffer, { columns, maxRows }: TableShape): Promise
     await aTurn()
   }
   return rows
+}
+
+/** A line of data that has no header before it is taken for the header, and would be answered with no predictions. */
+function refuseNoHeader(header: readonly string[], columns: readonly ColumnSpec[]): void {
+  const named = new Set(header)
+  const missing = columns.filter(({ name, required }) => required && !named.has(name)).map(({ name }) => name)
+  if (missing.length === 0) return
+  throw badRequest(`the CSV has one line, and that lacks ${someOf(missing)}: its first line must be the header, the names of the columns; found ${someOf(header) || 'nothing'}`)
 }
 
 /** Of a piece so small that other requests hardly notice, however many fields it has; then it is their turn. */

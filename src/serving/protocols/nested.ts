@@ -4,7 +4,8 @@ import { flattenNested } from '../runtime/tensor/nested.ts'
 import type { TensorInterface, TensorMap } from '../runtime/tensor/session.ts'
 import { type TensorSpec, asColumn, checkShape } from '../runtime/tensor/spec.ts'
 import type { TensorValue } from '../runtime/tensor/value.ts'
-import type { ModelShape, ParsedTensors } from './protocol.ts'
+import { refuseName } from './names.ts'
+import type { ModelShape, ParsedTensors, RowShape } from './protocol.ts'
 import { badRequest, describeType, isObject } from './shapes.ts'
 
 type Form = 'inputs' | 'instances'
@@ -16,6 +17,7 @@ type Form = 'inputs' | 'instances'
  * rows: since it takes no tensors, it has a signature of columns or gives a score a row, or since columns are named.
  */
 export function readNested({ tensors, rows }: ModelShape, form: Form, value: unknown): ParsedTensors<string> | undefined {
+  if (tensors && rows && !rows.signed) refuseUnknown(tensors, rows, form, value)
   if (!tensors || (rows && (rows.signed || rows.kind !== 'other' || namesColumns(tensors, value)))) return undefined
   return {
     tensors: form === 'instances' && Array.isArray(value) && value.some(isObject) ? fromInstances(tensors, value) : fromInputs(tensors, form, value),
@@ -25,8 +27,21 @@ export function readNested({ tensors, rows }: ModelShape, form: Form, value: unk
 }
 
 function namesColumns({ inputs }: TensorInterface, value: unknown): boolean {
-  const named = isObject(value) ? value : Array.isArray(value) && isObject(value[0]) ? value[0] : undefined
+  const named = namedIn(value)
   return named !== undefined && !inputs.some(({ name }) => Object.hasOwn(named, name))
+}
+
+function namedIn(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return isObject(value) ? value : Array.isArray(value) && isObject(value[0]) ? value[0] : undefined
+}
+
+/** BAD_REQUEST where names are given, and none of them is a tensor or a column of the model, which has no signature. */
+function refuseUnknown(tensors: TensorInterface, rows: RowShape, form: Form, value: unknown): void {
+  const named = namedIn(value)
+  const [first] = named ? Object.keys(named) : []
+  if (!named || first === undefined) return
+  const isGiven = ({ name }: { readonly name: string }): boolean => Object.hasOwn(named, name)
+  if (!rows.columns.some(isGiven) && !tensors.inputs.some(isGiven)) throw refuseName(`${form}${named === value ? '' : '[0]'}.${first}`, tensors, rows)
 }
 
 function fromInputs({ inputs }: TensorInterface, form: Form, value: unknown): TensorMap {

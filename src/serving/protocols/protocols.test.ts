@@ -61,9 +61,11 @@ describe('the protocols', () => {
     ['CSV in another encoding', '/invocations', CSV, 'text/csv; charset=latin1', 415, /expected one of application\/json, text\/csv/],
     ['an empty tensor of boundless width', '/v2/models/delay/infer', '{"inputs": [{"name": "distance", "datatype": "FP64", "shape": [0, 1000000000000], "data": []}]}', 'application/json', 400, /expected no more than 4194304 for its other sizes/],
     ['sizes whose product is no number', '/v2/models/delay/infer', '{"inputs": [{"name": "distance", "datatype": "FP64", "shape": [9007199254740991, 9007199254740991], "data": []}]}', 'application/json', 400, /has 0 values/],
+    ['a fraction that is said to be whole', '/v2/models/delay/infer', '{"inputs": [{"name": "distance", "datatype": "INT32", "shape": [1], "data": [5.1]}]}', 'application/json', 400, /inputs\[0\] \(distance\): found 5.1, expected INT32/],
+    ['a number that is said to be a byte', '/v2/models/delay/infer', '{"inputs": [{"name": "distance", "datatype": "INT8", "shape": [1], "data": [500]}]}', 'application/json', 400, /inputs\[0\] \(distance\): found 500, expected INT8/],
     ['no CSV at all', '/invocations', '', 'text/csv', 400, /empty, expected CSV/],
     ['Parquet that is none', '/invocations', 'PAR1 not really', 'application/vnd.apache.parquet', 400, /no Parquet/],
-    ['V1 without instances', '/v1/models/delay:predict', '{"inputs": []}', 'application/json', 400, /^\{"error":"instances is a undefined/],
+    ['V1 without instances', '/v1/models/delay:predict', '{"inputs": []}', 'application/json', 400, /^\{"error":"instances is missing, expected a list with an element for each row; found inputs"/],
     ['V1 for another model', '/v1/models/other:predict', '{"instances": []}', 'application/json', 404, /^\{"error":"no model other/],
   ]
   for (const [name, path, body, type, status, message] of BAD) {
@@ -73,6 +75,16 @@ describe('the protocols', () => {
       assert.equal(response.status, status)
     })
   }
+
+  test('true and false are 1 and 0 to a column of numbers', async () => {
+    const column = (name: string, datatype: string, value: unknown) => ({ name, datatype, shape: [1], data: [value] })
+    const { distance: _, hhmm, weather__wind: wind, ...texts } = ROW
+    const infer = async (inputs: readonly object[]) => JSON.parse(await (await post('/v2/models/delay/infer', JSON.stringify({ inputs }))).text())
+    const others = [column('hhmm', 'INT16', hhmm), column('weather__wind', 'FP32', wind), ...Object.entries(texts).map(([name, text]) => column(name, 'BYTES', text))]
+    const { outputs } = await infer([column('distance', 'FP64', 1), ...others])
+    assert.ok(Array.isArray(outputs))
+    assert.deepEqual((await infer([column('distance', 'BOOL', true), ...others])).outputs, outputs)
+  })
 
   test('the OpenAPI document has the address of V1 as it is called', async () => {
     const { paths } = JSON.parse(await (await fetch(`${service.url}/docs/json`)).text())

@@ -4,7 +4,9 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** As a message goes on after the name of a value. */
 export function describeType(value: unknown): string {
+  if (value === undefined) return 'missing'
   return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 

@@ -1,3 +1,4 @@
+import { someOf } from '../../domain/signature.ts'
 import { presentPredictions, readInstances } from './mlflow.ts'
 import { acceptJson, parseJson } from './json.ts'
 import { readNested } from './nested.ts'
@@ -12,6 +13,7 @@ export const v1Protocol: Protocol = {
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with instances`)
     const { instances } = body
+    if (instances === undefined) throw badRequest(`instances is missing, expected a list with an element for each row; found ${someOf(Object.keys(body)) || 'nothing'}`)
     return readNested(model, 'instances', instances) ?? { rows: readInstances(instances, { columns: model.byRows.columns, maxRows }), present: presentPredictions }
   },
   refuse: (error) => ({ contentType: 'application/json', body: JSON.stringify({ error: error.message }) }),

@@ -97,7 +97,8 @@ export class Deployment implements Served {
   target(): Target {
     if (this.champion) return this.champion
     const slot = this.slot(this.alias)
-    if (slot?.state === 'failed') throw new MillraceError('MODEL_INVALID', `${slot.name}: version ${slot.failedVersion} cannot be served: ${slot.reason}`)
+    // A folder in which none can be told has no version that failed.
+    if (slot?.state === 'failed') throw new MillraceError('MODEL_INVALID', `${slot.name}${slot.failedVersion ? `: version ${slot.failedVersion}` : ''} cannot be served: ${slot.reason}`)
     throw new MillraceError('MODEL_NOT_READY', `${this.name}@${this.alias} is ${slot?.state ?? 'absent'}${slot?.reason ? `: ${slot.reason}` : ''}`)
   }
 

@@ -158,7 +158,7 @@ export class DataPlane {
     this.entrance.check(served, rows.length, request.bytes ?? 0, this.#compile(model, served.limits))
     for (let i = 0; i < rows.length; i++) {
       const problems = validate(rows[i]!)
-      if (problems.length > 0) throw refuseRow(problems, i)
+      if (problems.length > 0) throw refuseRow(problems, i, rows[i], model.byRows.inputs.known)
     }
     // Read now: an alias that moves meanwhile concerns the next request.
     const shadows = target.chosen ? NO_TARGETS : served.shadows

@@ -2,6 +2,7 @@ import type { Prediction } from '../../runtime/plane.ts'
 import type { TensorPrediction } from '../../runtime/tensor/plane.ts'
 import type { TensorInterface } from '../../runtime/tensor/session.ts'
 import type { TensorValue } from '../../runtime/tensor/value.ts'
+import { refuseName } from '../names.ts'
 import type { ModelShape, ParsedBody, ParsedRows, ParsedTensors, RowShape } from '../protocol.ts'
 import { badRequest, rowsFromColumns } from '../shapes.ts'
 import { columnsOf } from './columns.ts'
@@ -31,7 +32,7 @@ export function parseTensors<A>(model: ModelShape, question: TensorQuestion, pre
   const { id, inputs, wishes } = question
   const own = tensors && (rows === null || namesTensors(tensors, inputs))
   const write: Presenter<A> = id === undefined ? present : (answered, asked, valueOf) => present(answered, asked, valueOf, id)
-  const parsed = own ? askTensors(tensors, inputs, wishes, write) : askRows(model.byRows, question, write)
+  const parsed = own ? askTensors(tensors, inputs, wishes, write) : askRows(model.byRows, tensors, question, write)
   const { timeoutMs } = wishes
   if (id === undefined && timeoutMs === undefined) return parsed
   return { ...parsed, ...(id !== undefined && FIT_ID.test(id) ? { id } : {}), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
@@ -51,12 +52,20 @@ function askTensors<A>(tensors: TensorInterface, received: readonly ReceivedTens
   }
 }
 
-function askRows<A>({ columns, answers }: RowShape, { inputs, wishes, maxRows }: TensorQuestion, present: Presenter<A>): ParsedRows<A> {
-  const lists = columnsOf(inputs, new Set(columns.map((column) => column.name)), maxRows)
+function askRows<A>(rows: RowShape, tensors: TensorInterface | null, { inputs, wishes, maxRows }: TensorQuestion, present: Presenter<A>): ParsedRows<A> {
+  const { columns, answers, signed } = rows
+  if (tensors && !signed) refuseUnknown(inputs, tensors, rows)
+  const lists = columnsOf(inputs, columns, maxRows)
   const [first] = lists
   for (const [name, list] of lists) {
     if (list.length !== first?.[1].length) throw badRequest(`input ${name} has ${list.length} rows, input ${first?.[0]} has ${first?.[1].length}`)
   }
   const { outputs: asked } = wishes.outputs(answers)
   return { rows: rowsFromColumns(lists), present: (prediction: Prediction, requestId) => present(prediction, asked, rowTensors(prediction), requestId) }
+}
+
+/** A signature's columns may come among others, as with MLflow; without one a name that is no tensor's and no column's is a mistake. */
+function refuseUnknown(received: readonly ReceivedTensor[], tensors: TensorInterface, rows: RowShape): void {
+  const known = new Set([...tensors.inputs, ...rows.columns].map(({ name }) => name))
+  for (const { name, where } of received) if (!known.has(name)) throw refuseName(where, tensors, rows)
 }

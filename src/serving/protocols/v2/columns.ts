@@ -1,3 +1,4 @@
+import type { ColumnSpec } from '../../../domain/signature.ts'
 import { MillraceError } from '../../../platform/errors/index.ts'
 import { fixedType } from '../../runtime/tensor/datatypes.ts'
 import { countOf } from '../../runtime/tensor/value.ts'
@@ -8,8 +9,12 @@ import type { ReceivedTensor } from './received.ts'
 
 type Column = [string, readonly unknown[]]
 
-/** The columns that tensors give: each itself for shape [N] or [N, 1], NAME_0 … NAME_K-1 for [N, K]. BODY_TOO_LARGE for more than `maxRows` rows. */
-export function columnsOf(tensors: readonly ReceivedTensor[], known: ReadonlySet<string>, maxRows: number): Column[] {
+/**
+ * The columns that tensors give: each itself for shape [N] or [N, 1], NAME_0 … NAME_K-1 for [N, K]. True and false are 1 and 0 to a column of numbers. BODY_TOO_LARGE for more than
+ * `maxRows` rows.
+ */
+export function columnsOf(tensors: readonly ReceivedTensor[], columns: readonly ColumnSpec[], maxRows: number): Column[] {
+  const known = new Set(columns.map((column) => column.name))
   const cells = new CellCount()
   for (const { shape, where } of tensors) {
     const [rows] = shape
@@ -17,7 +22,16 @@ export function columnsOf(tensors: readonly ReceivedTensor[], known: ReadonlySet
     refuseRows(rows, maxRows)
     cells.add(rows, countOf(shape.slice(1)), `${where}.shape is [${shape.join(', ')}]`)
   }
-  return tensors.flatMap((tensor) => columnsOfOne(tensor, known))
+  return tensors.flatMap((tensor) => {
+    const given = columnsOfOne(tensor, known)
+    return tensor.datatype === 'BOOL' ? given.map((column) => asNumbers(column, columns)) : given
+  })
+}
+
+function asNumbers([name, values]: Column, columns: readonly ColumnSpec[]): Column {
+  const type = columns.find((column) => column.name === name)?.type
+  if (type !== 'double' && type !== 'long') return [name, values]
+  return [name, values.map((value) => (typeof value === 'boolean' ? Number(value) : value))]
 }
 
 function columnsOfOne({ name, datatype, shape, data, where }: ReceivedTensor, known: ReadonlySet<string>): Column[] {
@@ -30,7 +44,7 @@ function columnsOfOne({ name, datatype, shape, data, where }: ReceivedTensor, kn
 
 /** A value of the tensor as a row holds it: BOOL may be written 0 and 1. What does not fit the datatype is refused here, null is left to the signature. */
 function readerOf(datatype: string, where: string): (value: unknown) => unknown {
-  const refuse = (value: unknown) => new MillraceError('INPUT_INVALID', `${where}: found ${JSON.stringify(value) ?? typeof value}, expected ${datatype}`)
+  const refuse = (value: unknown) => new MillraceError('INPUT_INVALID', `${where}: found ${typeof value === 'bigint' ? value : (JSON.stringify(value) ?? typeof value)}, expected ${datatype}`)
   if (datatype === 'BOOL') {
     return (value) => {
       if (value === null || typeof value === 'boolean') return value
@@ -38,7 +52,15 @@ function readerOf(datatype: string, where: string): (value: unknown) => unknown 
       throw refuse(value)
     }
   }
-  const expected = fixedType(datatype) ? 'number' : 'string'
+  const type = fixedType(datatype)
+  if (type?.range) {
+    const [least, most] = [Number(type.range[0]), Number(type.range[1])]
+    return (value) => {
+      if (value === null || (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most)) return value
+      throw refuse(value)
+    }
+  }
+  const expected = type ? 'number' : 'string'
   return (value) => {
     if (value !== null && typeof value !== expected) throw refuse(value)
     return value

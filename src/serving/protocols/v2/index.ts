@@ -35,7 +35,7 @@ export const v2Protocol: Protocol = {
     if (!isObject(json)) throw badRequest(`the body is ${describeType(json)}, expected an object with inputs`)
     const { id, inputs } = json
     if (id !== undefined && typeof id !== 'string') throw badRequest(`id is ${describeType(id)}, expected a string`)
-    if (!Array.isArray(inputs) || inputs.length === 0) throw badRequest(`inputs is ${describeType(inputs)}, expected a list of tensors`)
+    if (!Array.isArray(inputs) || inputs.length === 0) throw badRequest(`inputs is ${Array.isArray(inputs) ? 'empty' : describeType(inputs)}, expected a list of tensors`)
     const raw = new RawTensors(rest)
     const received = inputs.map((input: unknown, i) => receiveTensor(input, `inputs[${i}]`, raw))
     raw.end()

@@ -1,6 +1,6 @@
 import type { TensorMap, TensorInterface } from '../../runtime/tensor/session.ts'
 import { badRequest } from '../shapes.ts'
-import { type TensorData, elementsOf } from '../../runtime/tensor/datatypes.ts'
+import { type TensorData, elementsOf, fixedType } from '../../runtime/tensor/datatypes.ts'
 import type { TensorValue } from '../../runtime/tensor/value.ts'
 import { convert } from '../../runtime/tensor/convert.ts'
 import { asColumn } from '../../runtime/tensor/spec.ts'
@@ -14,7 +14,7 @@ export function namesTensors({ inputs }: TensorInterface, received: readonly Rec
   return received.every(({ name }) => inputs.some((input) => input.name === name))
 }
 
-/** The request's tensors in the datatypes that the model takes: another is converted where every value can be held. Shapes are left to the model's own check. */
+/** The request's tensors in the datatypes that the model takes: another is converted where every value is one of the declared datatype and the model's can hold it. Shapes are left to the model's own check. */
 export function modelTensors({ inputs }: TensorInterface, received: readonly ReceivedTensor[]): TensorMap {
   const tensors = new Map<string, TensorValue>()
   let converting = 0
@@ -24,8 +24,9 @@ export function modelTensors({ inputs }: TensorInterface, received: readonly Rec
     if (tensors.has(name)) throw badRequest(`${where} is given twice`)
     const value = { datatype: input.datatype, shape: asColumn(input.shape, shape) }
     if ('json' in data) {
-      const converted = convert(data.json, input.datatype, where)
-      tensors.set(name, { ...value, data: converted, json: data.text !== undefined && isFit(data.text, converted) ? data.text : undefined })
+      const same = datatype === input.datatype || (datatype === 'FP64' && input.datatype === 'FP32')
+      const converted = convert(same ? data.json : asDeclared(data.json, datatype, where), input.datatype, where)
+      tensors.set(name, { ...value, data: converted, json: same && data.text !== undefined && isFit(data.text, converted) ? data.text : undefined })
     } else if (datatype === input.datatype) {
       tensors.set(name, { ...value, data: data.raw })
     } else {
@@ -33,10 +34,28 @@ export function modelTensors({ inputs }: TensorInterface, received: readonly Rec
       if (converting > MOST_CONVERTED) {
         throw badRequest(`${where} has ${data.raw.length} elements of ${datatype}, and the model takes ${input.datatype}: of raw tensors ${MOST_CONVERTED} elements are converted at most, send ${input.datatype}`)
       }
-      tensors.set(name, { ...value, data: convert(elementsOf(data.raw, datatype), input.datatype, where) })
+      tensors.set(name, { ...value, data: convert(elementsFor(data.raw, datatype), input.datatype, where) })
     }
   }
   return tensors
+}
+
+/**
+ * Elements that JSON has, as values of the datatype that the request declares where that is not the model's: INPUT_INVALID for one that it cannot hold, as a raw tensor could not. What
+ * FP32 takes of JSON is just what it takes of FP64.
+ */
+function asDeclared(values: readonly unknown[], datatype: string, where: string): readonly unknown[] {
+  const { range } = fixedType(datatype) ?? {}
+  // JSON.parse has bent whole numbers beyond 2^53, which a model of floats does not notice.
+  const bent = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) <= 2 ** 64
+  const whole = range ? values.map((value) => (bent(value) ? (value === Number(range[1]) ? range[1] : BigInt(value)) : value)) : values
+  return elementsFor(convert(whole, datatype, where), datatype)
+}
+
+/** Elements for a model that takes another datatype: what is true or false is 1 or 0 to it. Text stays text, which no other datatype takes. */
+function elementsFor(data: TensorData, datatype: string): readonly unknown[] {
+  const elements = elementsOf(data, datatype)
+  return datatype === 'BOOL' ? elements.map(Number) : elements
 }
 
 /** Characters of an element that may stand in the journal as they came. */

@@ -7,6 +7,7 @@ import { convert } from '../../runtime/tensor/convert.ts'
 import { DATATYPES, elementsOf, fixedType, isText } from '../../runtime/tensor/datatypes.ts'
 import { type TensorInterface, interfaceOf, openSession, runSession } from '../../runtime/tensor/session.ts'
 import { bytesOf } from '../../runtime/tensor/value.ts'
+import { columnsOf } from './columns.ts'
 import { encodeStrings } from './elements.ts'
 import { v2Protocol } from './index.ts'
 
@@ -76,6 +77,69 @@ describe('a model’s own tensors', () => {
     }
     const beyond = Buffer.from('{"inputs":[{"name":"x","datatype":"UINT64","shape":[1],"data":[18446744073709551616]}]}')
     assert.throws(() => v2Protocol.parse({ bytes: beyond, headers: {}, maxRows: 1000 }, model), { code: 'INPUT_INVALID', message: /found 18446744073709551616, expected UINT64/ })
+  })
+
+  const takes = (datatype: string) => ({ tensors: { inputs: [{ name: 'x', datatype, shape: [-1] }], outputs: [] }, rows: null, batch: 1, get byRows(): never { throw new Error('not by rows') } })
+  const given = async (model: string, input: object, raw?: Buffer) => {
+    const head = Buffer.from(JSON.stringify({ inputs: [{ name: 'x', ...input, ...(raw ? { parameters: { binary_data_size: raw.length } } : {}) }] }))
+    const headers = raw ? { 'inference-header-content-length': String(head.length) } : {}
+    const parsed = await v2Protocol.parse({ bytes: Buffer.concat([head, raw ?? Buffer.alloc(0)]), headers, maxRows: 1000 }, takes(model))
+    assert.ok('tensors' in parsed)
+    const { datatype = '', data = [] } = parsed.tensors.get('x') ?? {}
+    assert.equal(datatype, model)
+    return elementsOf(data, datatype)
+  }
+
+  const MISDECLARED: readonly [string, string, string, unknown][] = [
+    ['a fraction', 'INT64', 'FP32', 5.1],
+    ['what a byte cannot hold', 'INT8', 'FP32', 500],
+    ['a negative number', 'UINT8', 'FP32', -1],
+    ['a number', 'BOOL', 'FP32', 5.1],
+    ['a truth', 'FP32', 'FP64', true],
+    ['a truth', 'FP64', 'BOOL', true],
+    ['a number beyond 64 bits', 'UINT64', 'FP32', 2 ** 65],
+    ['a negative number', 'UINT64', 'INT64', -1],
+    ['text', 'FP32', 'BYTES', 'a'],
+    ['text', 'BYTES', 'FP32', '5.1'],
+    ['a truth', 'BOOL', 'BYTES', true],
+  ]
+  for (const [name, datatype, model, value] of MISDECLARED) {
+    test(`${name} in a tensor that says it is of ${datatype} is refused, also where the model takes ${model}`, async () => {
+      const sent = { datatype, shape: [1], data: [value] }
+      await assert.rejects(async () => given(model, sent), { code: 'INPUT_INVALID', message: /inputs\[0\] \(x\): found .*, expected / })
+    })
+  }
+
+  const CONVERTED: readonly [string, string, readonly unknown[], readonly unknown[]][] = [
+    ['INT64', 'FP32', [5, -1], [5, -1]],
+    ['INT64', 'FP64', [2 ** 60, -(2 ** 63)], [2 ** 60, -(2 ** 63)]],
+    ['UINT8', 'INT64', [255, 0], [255n, 0n]],
+    ['BOOL', 'FP32', [true, false, 1, 0], [1, 0, 1, 0]],
+    ['BOOL', 'FP16', [true, false], [1, 0]],
+    ['BOOL', 'INT64', [true, false], [1n, 0n]],
+    ['INT8', 'BOOL', [1, 0], [true, false]],
+    ['FP64', 'FP32', [0.5, 1e30], [0.5, Math.fround(1e30)]],
+    ['FP32', 'FP64', [0.1], [Math.fround(0.1)]],
+    ['FP16', 'FP32', [0.1], [Math.f16round(0.1)]],
+  ]
+  for (const [datatype, model, values, expected] of CONVERTED) {
+    test(`${datatype} is taken by a model of ${model}, as JSON and raw alike`, async () => {
+      assert.deepEqual(await given(model, { datatype, shape: [values.length], data: values }), expected)
+      const data = convert(values.map((value) => (fixedType(datatype)?.range && typeof value === 'number' ? BigInt(value) : value)), datatype, 'x')
+      assert.ok(!isText(data))
+      assert.deepEqual(await given(model, { datatype, shape: [values.length] }, Buffer.from(bytesOf(data))), expected)
+    })
+  }
+
+  test('any whole number of 64 bits is one of INT64 to a model of floats, however JSON.parse bends it', async () => {
+    const parsed = await v2Protocol.parse({ bytes: Buffer.from('{"inputs":[{"name":"x","datatype":"INT64","shape":[2],"data":[9223372036854775807,-9223372036854775808]}]}'), headers: {}, maxRows: 1000 }, takes('FP64'))
+    assert.ok('tensors' in parsed)
+    assert.deepEqual(parsed.tensors.get('x')?.data, new Float64Array([2 ** 63, -(2 ** 63)]))
+  })
+
+  test('a column is refused whole numbers beyond 2^53, whose digits came as they were sent', () => {
+    const tensor = { name: 'a', datatype: 'INT64', shape: [1], where: 'inputs[0] (a)', data: { json: [2n ** 53n + 1n] } }
+    assert.throws(() => columnsOf([tensor], [{ name: 'a', type: 'long', required: true }], 10), { code: 'INPUT_INVALID', message: 'inputs[0] (a): found 9007199254740993, expected INT64' })
   })
 
   const UNFIT: readonly [string, string, unknown][] = [
