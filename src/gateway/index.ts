@@ -20,6 +20,6 @@ export const gatewayService: ServiceDefinition<EventsSchema, ProjectConfig> = {
     registerOverview(http, new OverviewService({ config, clock, store: eventLog.store, url }))
     await registerProxy(http, url)
     await registerConsole(http, findConsole())
-    return { waitingFor: eventLog.waitingFor, stop: eventLog.stop }
+    return { waitingFor: eventLog.waitingFor }
   },
 }
