@@ -23,7 +23,7 @@ import { MonitorService } from './service.ts'
 import { type MonitorSchema, migrations } from './tables.ts'
 
 /** Takes over predictions, joins labels to them, reports on windows, and leads retraining from its trigger to a promotion or a refusal. */
-export const monitorService: ServiceDefinition<MonitorSchema, ProjectConfig> = { name: 'monitor', migrations, start }
+export const monitorService: ServiceDefinition<MonitorSchema, ProjectConfig> = { name: 'monitor', ownsFolder: true, migrations, start }
 
 /** A service that is being started again is waited for; after this the work is put off and tried anew. */
 const RETRY_MS = 10_000

@@ -31,7 +31,7 @@ import { interpreterAt } from './runtime/side/row-model.ts'
 import type { Workers, WorkersOptions } from './workers/index.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
-export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, stopMs: servingStopMs, start }
+export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', ownsFolder: true, migrations, stopMs: servingStopMs, start }
 
 async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
   const { config, folder, log, clock, onStop } = context

@@ -28,6 +28,7 @@ export const ERROR_CATALOGUE = {
   DISK_FULL: { status: 507, exit: 74, title: 'No space is left on the device' },
   NOT_WRITABLE: { status: 500, exit: 73, title: 'The folder cannot be written' },
   FOREIGN_FOLDER: { status: 500, exit: 73, title: 'The folder holds something that is not ours' },
+  FOLDER_IN_USE: { status: 409, exit: 75, title: 'Another process has the folder open' },
   PATH_OUTSIDE_ROOT: { status: 400, exit: 65, title: 'The path leaves its root' },
   SERVICE_FAILED: { status: 500, exit: 69, title: 'A service did not start or keeps failing' },
   DEMO_FAILED: { status: 500, exit: 1, title: 'A step of the demo could not be verified' },

@@ -3,6 +3,7 @@ import type { Transaction } from 'kysely'
 import type { EventType, LoggedEvent } from '../../api/events.ts'
 import { type Clock, SimulatedClock, wallClock } from '../clock/index.ts'
 import { type BaseConfig, type ServiceName, databaseUrl, projectIdentity, serviceFolder, serviceUrl } from '../config/index.ts'
+import { lockFolder } from '../db/folder-lock.ts'
 import { type Database, type Migration, openDatabase } from '../db/index.ts'
 import { type Follower, followEvents } from '../events/follow.ts'
 import { type EventsSchema, Outbox } from '../events/outbox.ts'
@@ -21,6 +22,8 @@ export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig>
   readonly name: ServiceName
   /** In order; one of them is `{ name: …, up: createEventsTables }`. */
   readonly migrations: readonly Migration[]
+  /** Whether it writes files in its folder that are one process's alone: a second is then refused at its start, whatever database it has. */
+  readonly ownsFolder?: boolean
   /** See HttpOptions.longBodies. */
   readonly longBodies?: boolean
   /** How long its stop may take, milliseconds; STOP_MS where it is not said. Whoever supervises it has to be told the same. */
@@ -113,6 +116,10 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     }
   }
   try {
+    if (definition.ownsFolder === true) {
+      const unlock = lockFolder(folder, name)
+      cleanups.push(async () => unlock())
+    }
     const tracing = options.tracing ?? (await openTracing({ service: `millrace-${name}`, project: config.project, version: VERSION, log }))
     cleanups.push(async () => tracing?.stop())
     const db = await openDatabase<S>({

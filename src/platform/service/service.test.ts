@@ -152,6 +152,19 @@ test('what a service has started is stopped, last first, where a later step of i
   rmSync(projectFolder, { recursive: true })
 })
 
+test('a service that owns its folder is refused there while another has it, whatever its database is, and has it to itself after that', async () => {
+  const projectFolder = mkdtempSync(join(tmpdir(), 'millrace-service-'))
+  const owner = { ...definition, ownsFolder: true }
+  const options = { projectFolder, port: 0, log: pino({ level: 'silent' }) }
+  const first = await runService(owner, wall, options)
+  const refused = { code: 'FOLDER_IN_USE', message: /tracking: another process of tracking has it open/ }
+  await assert.rejects(runService(owner, wall, options), refused)
+  await assert.rejects(runService(owner, wall, { ...options, database: 'postgresql://127.0.0.1:9/nobody' }), refused)
+  await first.stop()
+  await (await runService(owner, wall, options)).stop()
+  rmSync(projectFolder, { recursive: true })
+})
+
 test('a folder that cannot be made is named', async () => {
   const projectFolder = mkdtempSync(join(tmpdir(), 'millrace-service-'))
   mkdirSync(join(projectFolder, 'x'))

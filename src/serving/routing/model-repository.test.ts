@@ -166,6 +166,6 @@ describe('a folder of models', () => {
   }
 
   test('a folder that is not there stops the start', async () => {
-    await assert.rejects(startForTest(servingService, testConfig({ yaml: 'model_repository: nowhere' }), { projectFolder: folder }), { code: 'CONFIG_INVALID', message: /there is no folder .*nowhere/ })
+    await assert.rejects(startForTest(servingService, testConfig({ yaml: 'model_repository: nowhere' }), { projectFolder: join(folder, 'other') }), { code: 'CONFIG_INVALID', message: /there is no folder .*nowhere/ })
   })
 })
