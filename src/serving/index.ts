@@ -145,18 +145,21 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
   onStop(() => rollouts.stop())
   await rollouts.start()
   context.onClockMove(() => rollouts.wake())
-  let grpc: GrpcServer | undefined
+  const grpc = openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle, tracing: context.tracing })
   onStop(async () => {
     // Nobody has heard of one that does not listen.
     await lifecycle.announce(context.http.server.listening ? durationMs(config.services.serving.drain) : 0)
     const deadline = Date.now() + ANSWER_MS
-    const calls = grpc?.stop()
+    const calls = grpc.then(
+      (server) => server?.stop(),
+      () => undefined,
+    )
     // What they hand on is still answered here.
     await workers?.stop()
     await lifecycle.leave(doorOf(context.http.server))
     await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared], deadline), calls])
   })
-  grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle, tracing: context.tracing })
+  await grpc
   // The aliases of a repository do not move: it is looked at when a load is asked for.
   if (!repository) {
     context.follow('serving', ['dev.millrace.model.alias.moved', 'dev.millrace.model.version.deleted', 'dev.millrace.model.deleted'], async ({ event }) => {
