@@ -28,7 +28,8 @@ test('serve serving runs where there is no millrace.yaml, on a folder of models'
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
     const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 3, 2, 2], data: Array.from({ length: 12 }, () => 1) }], outputs: [{ name: 'total' }] })
-    const answer = await fetch(`http://127.0.0.1:${port}/v2/models/pixels/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const infer = () => fetch(`http://127.0.0.1:${port}/v2/models/pixels/infer`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const answer = await infer()
     const { outputs } = JSON.parse(await answer.text())
     assert.deepEqual(outputs[0].data, [12])
     assert.ok(existsSync(join(folder, 'state', 'serving', 'journal')))
@@ -39,6 +40,13 @@ test('serve serving runs where there is no millrace.yaml, on a folder of models'
     assert.deepEqual((await call('ServerReady', {})).body, { ready: true })
     client.close()
     assert.match(logged, new RegExp(`"host":"127.0.0.1","port":${grpcPort}.*"msg":"serving answers over gRPC"`))
+    // What an operator has unloaded is no fault of the instance, nor is a request for it.
+    assert.equal((await fetch(`http://127.0.0.1:${port}/v2/repository/models/pixels/unload`, { method: 'POST' })).status, 200)
+    assert.equal((await infer()).status, 503)
+    assert.equal((await fetch(`http://127.0.0.1:${port}/v2/health/ready`)).status, 200)
+    while (!logged.includes('pixels was unloaded')) await once(child.stdout, 'data')
+    assert.match(logged, /"level":"?(?:info|30)"?,[^\n]*"msg":"pixels was unloaded; POST/)
+    assert.doesNotMatch(logged, /"level":"?(?:error|50)|"stack"/)
   } finally {
     child.kill('SIGTERM')
     await once(child, 'exit')

@@ -45,6 +45,7 @@ export const ERROR_CATALOGUE = {
   MODEL_INVALID: { status: 422, exit: 65, title: 'The model version cannot be served' },
   PROVIDER_MISSING: { status: 422, exit: 78, title: 'ONNX Runtime here has no such execution provider' },
   MODEL_NOT_READY: { status: 503, exit: 69, title: 'No version of the model is ready' },
+  MODEL_UNLOADED: { status: 503, exit: 69, title: 'The model was unloaded on purpose' },
   OVERLOADED: { status: 503, exit: 75, title: 'Too many requests are waiting' },
   QUOTA_EXCEEDED: { status: 429, exit: 75, title: 'The caller has used up its quota' },
   PREDICTION_FAILED: { status: 500, exit: 70, title: 'The model gave no usable answer' },
