@@ -2,6 +2,7 @@ import { flushCompileCache } from 'node:module'
 import { type Command, Argument } from 'commander'
 import { SERVICE_NAMES, type ServiceName } from '../platform/config/names.ts'
 import { MillraceError, toMillraceError } from '../platform/errors/index.ts'
+import { STOP_MS } from '../platform/service/stopping.ts'
 import type { Project } from './project.ts'
 import { SERVING_OPTIONS, type ServingOptions, addServingOptions, withServingOptions } from './serve-serving.ts'
 import { type TrackingOptions, addTrackingOptions, withTrackingOptions } from './serve-tracking.ts'
@@ -28,7 +29,13 @@ async function serve(name: ServiceName, options: Options): Promise<void> {
   const leave = (): void => process.exit(1)
   if (process.channel) process.once('disconnect', leave)
   // The listener keeps the channel, and with it this process, open: a service that could not start must end, not wait to be killed.
-  const running = await SERVICES[name](config, { projectFolder: folder, ...(database === undefined ? {} : { database }) }).finally(() => process.off('disconnect', leave))
+  const running = await SERVICES[name](config, { projectFolder: folder, ...(database === undefined ? {} : { database }) })
+    .catch((error: unknown) => {
+      // It has been stopped; what would keep the process all the same must not, for then nobody starts it anew.
+      setTimeout(() => process.exit(), STOP_MS).unref()
+      throw error
+    })
+    .finally(() => process.off('disconnect', leave))
   // For the next start; the cache is else written at the end, which a service that is killed does not have.
   flushCompileCache()
   let stopping = false
@@ -54,22 +61,22 @@ interface Settings extends Project {
 }
 
 /** The project's configuration; where the command line names a place for what one service alone needs, the defaults do. */
-async function settings(name: ServiceName, { serveArtifacts: _always, models, ...options }: Options): Promise<Settings> {
+async function settings(name: ServiceName, { serveArtifacts: _always, models, grpcPort, ...options }: Options): Promise<Settings> {
   const { projectConfigSchema } = await import('../domain/config.ts')
   const { parseConfig } = await import('../platform/config/index.ts')
   const { loadProject } = await import('./project.ts')
-  const given = [...(models === undefined ? [] : ['models']), ...Object.keys(options)]
+  const alone = { ...(models === undefined ? {} : { models }), ...(grpcPort === undefined ? {} : { grpcPort }) }
+  const given = [...(models === undefined ? [] : ['models']), ...(grpcPort === undefined ? [] : ['grpc-port']), ...Object.keys(options)]
   if (given.length === 0) return { ...loadProject(), database: undefined }
   const byDefault = (project: string): Project => ({ folder: process.cwd(), config: parseConfig(projectConfigSchema, `project: ${project}\n`, 'the defaults', process.env) })
   if (name === 'serving') {
     const [foreign] = given.filter((option) => !SERVING_OPTIONS.has(option))
     if (foreign !== undefined) throw new MillraceError('USAGE', `--${foreign} is for \`serve tracking\``)
     const { folder, config } = models === undefined ? loadProject() : byDefault('serving')
-    return { folder, config: withServingOptions(config, { ...(models === undefined ? {} : { models }), ...options }), database: undefined }
+    return { folder, config: withServingOptions(config, { ...alone, ...options }), database: undefined }
   }
   if (name !== 'tracking') throw new MillraceError('USAGE', `--${given[0]} is for \`serve tracking\` and \`serve serving\`; the others take their settings from millrace.yaml`)
-  if (models !== undefined) throw new MillraceError('USAGE', '--models is for `serve serving`')
-  const alone = options.data !== undefined || options.backendStoreUri !== undefined
-  const project = alone ? byDefault('tracking') : loadProject()
+  if (models !== undefined || grpcPort !== undefined) throw new MillraceError('USAGE', `--${given[0]} is for \`serve serving\``)
+  const project = options.data !== undefined || options.backendStoreUri !== undefined ? byDefault('tracking') : loadProject()
   return { folder: project.folder, ...withTrackingOptions(project.config, options) }
 }

@@ -10,6 +10,7 @@ import { registerProxy } from './proxy/routes.ts'
 /** One door to the system: the event log, the console, and routes to the other services. It listens on loopback and asks nobody who they are. */
 export const gatewayService: ServiceDefinition<EventsSchema, ProjectConfig> = {
   name: 'gateway',
+  ownsFolder: true,
   migrations: [{ name: '001-events', up: createEventsTables }],
   start: async (context) => {
     const { clock, config, http, url } = context
@@ -20,6 +21,6 @@ export const gatewayService: ServiceDefinition<EventsSchema, ProjectConfig> = {
     registerOverview(http, new OverviewService({ config, clock, store: eventLog.store, url }))
     await registerProxy(http, url)
     await registerConsole(http, findConsole())
-    return { waitingFor: eventLog.waitingFor, stop: eventLog.stop }
+    return { waitingFor: eventLog.waitingFor }
   },
 }

@@ -39,7 +39,7 @@ export async function startPeer(t: TestContext, name: ServiceName, routes: (http
       }
       if (name === 'pipelines') http.get('/-/outbox/project', () => ({ events: [] }))
       routes(http)
-      return Promise.resolve({ waitingFor: () => Promise.resolve([]), stop: () => Promise.resolve() })
+      return Promise.resolve({ waitingFor: () => Promise.resolve([]) })
     },
   }
   const service = await startForTest(definition, configFor({}))

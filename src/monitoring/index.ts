@@ -23,7 +23,7 @@ import { MonitorService } from './service.ts'
 import { type MonitorSchema, migrations } from './tables.ts'
 
 /** Takes over predictions, joins labels to them, reports on windows, and leads retraining from its trigger to a promotion or a refusal. */
-export const monitorService: ServiceDefinition<MonitorSchema, ProjectConfig> = { name: 'monitor', migrations, start }
+export const monitorService: ServiceDefinition<MonitorSchema, ProjectConfig> = { name: 'monitor', ownsFolder: true, migrations, start }
 
 /** A service that is being started again is waited for; after this the work is put off and tried anew. */
 const RETRY_MS = 10_000
@@ -33,7 +33,7 @@ const PATIENCE_MS = 1_000
 const KEEP_WINDOWS = 3
 
 async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Promise<ServiceInstance> {
-  const { config, db, outbox, clock, log, folder, url } = context
+  const { config, db, outbox, clock, log, folder, url, onStop } = context
   const registry = trackingRegistry(trackingClient(createTransport(url('tracking'), { retryForMs: RETRY_MS })), () => clock.project())
   const features = featuresClient(createTransport(url('features'), { retryForMs: RETRY_MS }))
   const pipelines = pipelinesClient(createTransport(url('pipelines'), { retryForMs: RETRY_MS }))
@@ -41,6 +41,7 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
   const history = new PerformanceHistory(db)
   const watched = watchedModels(config)
   const duckdb = new DuckDB()
+  onStop(() => duckdb.close())
 
   const ingest = new Ingest({
     db,
@@ -53,6 +54,7 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
     },
     onDiscontinued: (cause) => metrics.discontinued.inc({ cause }),
   })
+  onStop(() => ingest.stop())
   const caughtUp = (): Promise<void> => ingest.catchUp()
   const reports = new Reports({ db, outbox, registry, references: new References(registry, duckdb, join(folder, 'reference')) })
   const policy = new Policy({
@@ -80,6 +82,11 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
   }
   const lake = new Lake(db, duckdb, join(folder, 'inference'))
   const engine = new Engine({ db, clock, log, watched, policy, promotion, onIdle: (now) => keepLake(lake, watched, now) })
+  onStop(async () => {
+    // First: the engine may be waiting for it.
+    await ingest.stop()
+    await engine.stop()
+  })
   context.onClockMove(() => engine.wake())
   registerRoutes(context.http, new MonitorService({ context, registry, history, metrics, wake: () => engine.wake(), caughtUp, adoptJournal: () => ingest.adopt() }))
 
@@ -88,11 +95,6 @@ async function start(context: ServiceContext<MonitorSchema, ProjectConfig>): Pro
       // Requests may be coming in all the time: what counts is what serving had in its journal when it was asked.
       const behind = await ingest.behind(PATIENCE_MS)
       return [...(behind === null ? [] : [behind]), ...(await engine.waitingFor())]
-    },
-    stop: async () => {
-      await ingest.stop()
-      await engine.stop()
-      await duckdb.close()
     },
   }
 }

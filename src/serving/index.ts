@@ -31,17 +31,17 @@ import { interpreterAt } from './runtime/side/row-model.ts'
 import type { Workers, WorkersOptions } from './workers/index.ts'
 
 /** Predictions: the versions behind the aliases of `deployments`, and the journal of what they answered. */
-export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', migrations, stopMs: servingStopMs, start }
+export const servingService: ServiceDefinition<ServingSchema, ProjectConfig> = { name: 'serving', ownsFolder: true, migrations, stopMs: servingStopMs, start }
 
 async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Promise<ServiceInstance> {
-  const { config, folder, log, clock } = context
+  const { config, folder, log, clock, onStop } = context
   const lifecycle = new Lifecycle()
-  let polling: NodeJS.Timeout | undefined
   const journal = Journal.open({
     folder: join(folder, 'journal'),
     durability: config.durability,
     onRecovery: (recovery) => log.warn(recovery, 'the end of the journal was torn and was set aside'),
   })
+  onStop(() => journal.close())
   const metrics = new ServingMetrics(context.metrics, {
     queues: () => deployments.map((deployment) => ({ model: deployment.name, waiting: deployment.waiting, waitingBytes: deployment.waitingBytes, callers: deployment.quota?.callers ?? 0 })),
     live: () =>
@@ -130,15 +130,36 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
     retentionMs: retention === undefined ? undefined : durationMs(retention),
     counted: () => tally.savedTo,
   })
+  onStop(() => keeper.stop())
   await registerRoutes(context.http, { router, rollouts, repository, journal, keeper, hotPath: hotPath.take, lifecycle, jsonLimit: bodyLimitsOf(config).parsed })
   registerRolloutRoutes(context.http, rollouts)
   context.take(hotPath.take, hotPath.takeWhole, { busyPollMs: busyPollOf(config) })
   context.describe(() => describeModels(servedModels(router, repository !== null)))
   await tally.start()
+  onStop(async () => {
+    await tally.stop()
+    plane.flush()
+  })
+  onStop(() => router.stop())
   await router.start()
+  onStop(() => rollouts.stop())
   await rollouts.start()
   context.onClockMove(() => rollouts.wake())
-  const grpc = await openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle, tracing: context.tracing })
+  const grpc = openGrpc(config, { router, repository, plane, clock, metrics, log, lifecycle, tracing: context.tracing })
+  onStop(async () => {
+    // Nobody has heard of one that does not listen.
+    await lifecycle.announce(context.http.server.listening ? durationMs(config.services.serving.drain) : 0)
+    const deadline = Date.now() + ANSWER_MS
+    const calls = grpc.then(
+      (server) => server?.stop(),
+      () => undefined,
+    )
+    // What they hand on is still answered here.
+    await workers?.stop()
+    await lifecycle.leave(doorOf(context.http.server))
+    await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared], deadline), calls])
+  })
+  await grpc
   // The aliases of a repository do not move: it is looked at when a load is asked for.
   if (!repository) {
     context.follow('serving', ['dev.millrace.model.alias.moved', 'dev.millrace.model.version.deleted', 'dev.millrace.model.deleted'], async ({ event }) => {
@@ -147,7 +168,10 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       else if ('model' in data) router.changed(data.model)
     })
     // An MLflow server tells nobody of its moves.
-    if (config.tracking?.external !== undefined) polling = setInterval(() => lookAgain(router, deployments), POLL_MS)
+    if (config.tracking?.external !== undefined) {
+      const polling = setInterval(() => lookAgain(router, deployments), POLL_MS)
+      onStop(() => clearInterval(polling))
+    }
   }
   return {
     waitingFor: async () => [
@@ -156,22 +180,6 @@ async function start(context: ServiceContext<ServingSchema, ProjectConfig>): Pro
       ...new Set([...deployments.filter(({ shadowing }) => shadowing > 0).map(({ name }) => name), ...((await workers?.shadowing()) ?? [])].map((name) => `predictions in shadow for ${name}`)),
     ],
     ...(workers ? { listen: workers.listen } : {}),
-    stop: async () => {
-      clearInterval(polling)
-      await lifecycle.announce(durationMs(config.services.serving.drain))
-      const deadline = Date.now() + ANSWER_MS
-      const calls = grpc?.stop()
-      // What they hand on is still answered here.
-      await workers?.stop()
-      await lifecycle.leave(doorOf(context.http.server))
-      await Promise.all([drain(lifecycle, [...deployments, ...versions.locator.undeclared], deadline), calls])
-      await rollouts.stop()
-      await router.stop()
-      await keeper.stop()
-      await tally.stop()
-      plane.flush()
-      journal.close()
-    },
   }
 }
 

@@ -19,7 +19,7 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
   name: 'tracking',
   longBodies: true,
   migrations,
-  start: async ({ db, outbox, clock, http, log, config, projectFolder, folder }) => {
+  start: async ({ db, outbox, clock, http, log, config, projectFolder, folder, onStop }) => {
     const seals = new Seals(db)
     const artifacts = await openArtifacts({ config, projectFolder, folder })
     tidyArtifacts(artifacts, log)
@@ -29,9 +29,10 @@ export const trackingService: ServiceDefinition<TrackingSchema, ProjectConfig> =
     registerProbes(http)
     registerConsoleLink(http, config.services.gateway)
     const webhooks = startWebhooks(context, { allowHttp: config.webhooks.allow_http, allowPrivate: config.webhooks.allow_private }, log)
+    onStop(() => webhooks.stop())
     await registerEndpoints(http, [...importEndpoints(context), ...retentionEndpoints(context), ...trackingEndpoints(context), ...webhooks.endpoints, ...registryEndpoints({ ...context, policy: policyOf(config.registry.permissions), gates: gatesOf(config.registry.gates) })])
     await registerArtifactStreams(http, context)
     await registerOtlp(http, context)
-    return { waitingFor: () => Promise.resolve([]), stop: () => webhooks.stop() }
+    return { waitingFor: () => Promise.resolve([]) }
   },
 }

@@ -21,7 +21,6 @@ export type { EventLogSchema } from './schema.ts'
 export interface EventLog {
   readonly store: EventStore
   readonly waitingFor: () => Promise<readonly string[]>
-  readonly stop: () => Promise<void>
 }
 
 /** The log's own database, apart from the gateway's: `events.db`, or a schema of its own in PostgreSQL. */
@@ -36,10 +35,12 @@ export function openEventLogDatabase(config: ProjectConfig, projectFolder: strin
 
 /** Opens the log, starts to pull every outbox into it, and registers its routes. */
 export async function startEventLog(context: ServiceContext<EventsSchema, ProjectConfig>): Promise<EventLog> {
-  const { config, folder, http, log, metrics, projectFolder } = context
+  const { config, folder, http, log, metrics, onStop, projectFolder } = context
   const db = await openEventLogDatabase(config, projectFolder)
+  onStop(() => db.close())
   const store = new EventStore(db)
   const signer = signHeads(store, new HeadLog(folder), log)
+  onStop(() => signer.stop())
   const stopping = new AbortController()
   const appended = new Counter({ name: 'millrace_events_total', help: 'Events appended to the log', labelNames: ['source'], registers: [metrics] })
   const breaks = new Gauge({
@@ -49,6 +50,7 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
     registers: [metrics],
   })
   const dispatcher = new Agent({ headersTimeout: 90_000, bodyTimeout: 90_000 })
+  onStop(() => dispatcher.destroy())
   const feeds = feedsOf(context, dispatcher)
   const broken = await store.brokenCounts()
   for (const { source } of feeds) breaks.set({ source }, broken.get(source) ?? 0)
@@ -65,6 +67,10 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
       },
     }),
   )
+  onStop(async () => {
+    stopping.abort()
+    await Promise.all(pulls.map((pull) => pull.stop()))
+  })
   registerEventLogRoutes(http, {
     store,
     stopping: stopping.signal,
@@ -76,13 +82,6 @@ export async function startEventLog(context: ServiceContext<EventsSchema, Projec
   return {
     store,
     waitingFor: async () => (await Promise.all(pulls.map((pull) => pull.waitingFor()))).flat(),
-    stop: async () => {
-      stopping.abort()
-      await Promise.all(pulls.map((pull) => pull.stop()))
-      await dispatcher.destroy()
-      await signer.stop()
-      await db.close()
-    },
   }
 }
 

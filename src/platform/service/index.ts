@@ -3,8 +3,9 @@ import type { Transaction } from 'kysely'
 import type { EventType, LoggedEvent } from '../../api/events.ts'
 import { type Clock, SimulatedClock, wallClock } from '../clock/index.ts'
 import { type BaseConfig, type ServiceName, databaseUrl, projectIdentity, serviceFolder, serviceUrl } from '../config/index.ts'
+import { lockFolder } from '../db/folder-lock.ts'
 import { type Database, type Migration, openDatabase } from '../db/index.ts'
-import { followEvents } from '../events/follow.ts'
+import { type Follower, followEvents } from '../events/follow.ts'
 import { type EventsSchema, Outbox } from '../events/outbox.ts'
 import { makeFolder } from '../fs/index.ts'
 import { type DescribeMore, type DoorOptions, type HttpServer, type RequestTaker, type WholeRequestTaker, createHttpServer, listen } from '../http/index.ts'
@@ -21,6 +22,8 @@ export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig>
   readonly name: ServiceName
   /** In order; one of them is `{ name: …, up: createEventsTables }`. */
   readonly migrations: readonly Migration[]
+  /** Whether it writes files in its folder that are one process's alone: a second is then refused at its start, whatever database it has. */
+  readonly ownsFolder?: boolean
   /** See HttpOptions.longBodies. */
   readonly longBodies?: boolean
   /** How long its stop may take, milliseconds; STOP_MS where it is not said. Whoever supervises it has to be told the same. */
@@ -32,8 +35,6 @@ export interface ServiceDefinition<S extends EventsSchema, C extends BaseConfig>
 export interface ServiceInstance {
   /** What is due at the present project time and not yet done, in words; empty when the service has caught up. */
   readonly waitingFor: () => Promise<readonly string[]>
-  /** Finishes what was accepted and closes what it opened; the kit closes server and database. */
-  readonly stop: () => Promise<void>
   /** Listens in the kit's stead, for a service whose port other processes answer; resolves with that port. */
   readonly listen?: (address: ListenAddress) => Promise<number>
 }
@@ -67,6 +68,11 @@ export interface ServiceContext<S extends EventsSchema, C extends BaseConfig> {
   readonly describe: (more: DescribeMore) => void
   /** Address of another service. */
   readonly url: (service: ServiceName) => string
+  /**
+   * Told of each thing that runs or is open, as soon as it is: `stop` finishes what it accepted and closes it. Those told of last are stopped first, and all before the kit
+   * closes what it opened itself, server and database among it; also where a later step of the start fails, or the port is taken. One that throws keeps no other from it.
+   */
+  readonly onStop: (stop: () => Promise<void> | void) => void
   /** Called with the new project time each time a driver moves it. Never called when the clock is not simulated. */
   readonly onClockMove: (listener: (now: Date) => void) => void
   /** Follows the event log under a durable position; stopped, and asked for the watermark, by the kit. */
@@ -92,7 +98,7 @@ export interface RunOptions {
   readonly tracing?: Tracing
 }
 
-/** Opens the database, builds the server, starts the service and listens. What was opened is closed again if a later step fails. */
+/** Opens the database, builds the server, starts the service and listens. What was opened and started is stopped again if a later step fails. */
 export async function runService<S extends EventsSchema, C extends BaseConfig>(
   definition: ServiceDefinition<S, C>,
   config: C,
@@ -110,6 +116,10 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     }
   }
   try {
+    if (definition.ownsFolder === true) {
+      const unlock = lockFolder(folder, name)
+      cleanups.push(async () => unlock())
+    }
     const tracing = options.tracing ?? (await openTracing({ service: `millrace-${name}`, project: config.project, version: VERSION, log }))
     cleanups.push(async () => tracing?.stop())
     const db = await openDatabase<S>({
@@ -135,6 +145,8 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
     cleanups.push(() => http.close())
     const outbox = new Outbox(eventsDatabase(db), name, clock)
     const waits: (() => Promise<readonly string[]>)[] = []
+    const followers: Follower[] = []
+    cleanups.push(async () => void (await Promise.all(followers.map((follower) => follower.stop()))))
     const eventLog = eventLogAt(() => serviceUrl(config, 'gateway'))
     const context: ServiceContext<S, C> = {
       name,
@@ -158,11 +170,11 @@ export async function runService<S extends EventsSchema, C extends BaseConfig>(
       follow: (subscriber, types, handle) => {
         const follower = followEvents({ subscriber, types, db, log, handle, ...eventLog })
         waits.push(() => follower.waitingFor())
-        cleanups.push(() => follower.stop())
+        followers.push(follower)
       },
+      onStop: (stop) => void cleanups.push(async () => stop()),
     }
     const instance = await definition.start(context)
-    cleanups.push(() => instance.stop())
     waits.push(instance.waitingFor)
     await registerControlRoutes(http, { name, project, outbox, clock, waitingFor: async () => (await Promise.all(waits.map((wait) => wait()))).flat() })
     const address = { host: config.services[name].host, port: options.port ?? config.services[name].port }

@@ -30,7 +30,7 @@ const definition: ServiceDefinition<EventsSchema, BaseConfig> = {
     http.get('/boom', () => {
       throw new Error('a secret in the message')
     })
-    return Promise.resolve({ waitingFor: () => Promise.resolve(['a report']), stop: () => Promise.resolve() })
+    return Promise.resolve({ waitingFor: () => Promise.resolve(['a report']) })
   },
 }
 
@@ -118,6 +118,50 @@ test('a port that is taken is said so, by whom, and how to choose another', asyn
     return true
   })
   blocker.close()
+  rmSync(projectFolder, { recursive: true })
+})
+
+test('what a service has started is stopped, last first, where a later step of its start fails or its port is taken', async () => {
+  const blocker = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => blocker.once('listening', resolve))
+  const address = blocker.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const projectFolder = mkdtempSync(join(tmpdir(), 'millrace-service-'))
+  for (const broken of [true, false]) {
+    const stopped: string[] = []
+    const started: ServiceDefinition<EventsSchema, BaseConfig> = {
+      ...definition,
+      start: ({ onStop, db }) => {
+        onStop(async () => {
+          // The kit's own are still open.
+          await db.kysely.selectFrom('outbox').selectAll().execute()
+          stopped.push('first')
+        })
+        onStop(() => {
+          stopped.push('second')
+          throw new Error('it cannot be closed')
+        })
+        if (broken) throw new MillraceError('CONFIG_INVALID', 'the third cannot start')
+        return Promise.resolve({ waitingFor: () => Promise.resolve([]) })
+      },
+    }
+    await assert.rejects(runService(started, wall, { projectFolder, port: address.port, log: pino({ level: 'silent' }) }), { code: broken ? 'CONFIG_INVALID' : 'PORT_TAKEN' })
+    assert.deepEqual(stopped, ['second', 'first'])
+  }
+  blocker.close()
+  rmSync(projectFolder, { recursive: true })
+})
+
+test('a service that owns its folder is refused there while another has it, whatever its database is, and has it to itself after that', async () => {
+  const projectFolder = mkdtempSync(join(tmpdir(), 'millrace-service-'))
+  const owner = { ...definition, ownsFolder: true }
+  const options = { projectFolder, port: 0, log: pino({ level: 'silent' }) }
+  const first = await runService(owner, wall, options)
+  const refused = { code: 'FOLDER_IN_USE', message: /tracking: another process of tracking has it open/ }
+  await assert.rejects(runService(owner, wall, options), refused)
+  await assert.rejects(runService(owner, wall, { ...options, database: 'postgresql://127.0.0.1:9/nobody' }), refused)
+  await first.stop()
+  await (await runService(owner, wall, options)).stop()
   rmSync(projectFolder, { recursive: true })
 })
 

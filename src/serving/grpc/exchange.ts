@@ -3,13 +3,12 @@ import { toMillraceError } from '../../platform/errors/index.ts'
 import { requestId } from '../../platform/http/index.ts'
 import type { RequestSpan } from '../../platform/tracing/index.ts'
 import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
-import { ARM_HEADER, type ExchangeOptions, retryAfterOf } from '../protocols/exchange.ts'
+import { ARM_HEADER, type ExchangeOptions, logRefusal, retryAfterOf } from '../protocols/exchange.ts'
 import type { Answered, Question } from '../protocols/predict.ts'
 import type { ModelShape, ParsedBody } from '../protocols/protocol.ts'
 import { parseTensors } from '../protocols/v2/ask.ts'
 import { Wishes } from '../protocols/v2/wishes.ts'
 import type { Assignment } from '../rollout/split.ts'
-import { traceIdFor } from '../runtime/spans.ts'
 import type { InferRequest, InferResponse } from './messages.ts'
 import { bytesOf, tensorsOf, wishesOf } from './request.ts'
 import { presenter } from './response.ts'
@@ -92,7 +91,7 @@ export class CallExchange implements Question<InferResponse> {
     this.#answered = true
     const known = toMillraceError(error)
     const { metrics, log } = this.#options
-    if (known.status >= 500 && known.code !== 'OVERLOADED' && known.code !== 'TIMEOUT') log.error({ err: error, request_id: this.id, trace_id: traceIdFor(this) }, known.message)
+    if (known.status >= 500) logRefusal(log, error, known, this)
     metrics.failed(this.model, known.code)
     this.assignment?.meter.failed(known.code)
     const status = toStatus(known, this.id)

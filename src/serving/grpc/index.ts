@@ -52,6 +52,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     server.forceShutdown()
     throw error
   }
+  options.log.info({ host, port }, 'serving answers over gRPC')
   return {
     stop: async () => {
       health.stop()
@@ -72,7 +73,7 @@ async function listen(server: Server, host: string, port: number): Promise<void>
     const holder = await portHolder(port)
     throw new MillraceError(
       'PORT_TAKEN',
-      `gRPC of serving cannot listen at ${address}${holder ? `, which ${holder} holds` : ` (${errorMessage(error)})`}; choose another port with services.serving.grpc_port or MILLRACE_SERVING_GRPC_PORT`,
+      `gRPC of serving cannot listen at ${address}${holder ? `, which ${holder} holds` : ` (${errorMessage(error)})`}; choose another port with services.serving.grpc_port, MILLRACE_SERVING_GRPC_PORT or --grpc-port`,
       { cause: error },
     )
   }

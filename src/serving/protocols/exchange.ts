@@ -7,7 +7,7 @@ import type { Lifecycle } from '../limits/lifecycle.ts'
 import { type CallerQuota, type QuotaState, rateLimit } from '../limits/quota.ts'
 import type { Assignment } from '../rollout/split.ts'
 import type { ServingMetrics } from '../runtime/metrics.ts'
-import { traceIdFor } from '../runtime/spans.ts'
+import { type Traced, traceIdFor } from '../runtime/spans.ts'
 import type { Answered, Question } from './predict.ts'
 import type { HttpAnswer, ModelShape, ParsedBody, Protocol } from './protocol.ts'
 
@@ -116,7 +116,7 @@ export class Exchange implements Question<HttpAnswer> {
     if (this.response.headersSent) return
     const known = toMillraceError(error)
     const { metrics, log } = this.#options
-    if (known.status >= 500 && !EXPECTED.has(known.code)) log.error({ err: error, request_id: this.id, trace_id: traceIdFor(this) }, known.message)
+    if (known.status >= 500) logRefusal(log, error, known, this)
     metrics.failed(this.model, known.code)
     this.assignment?.meter.failed(known.code)
     this.span?.answered(known.status, known.code)
@@ -166,6 +166,14 @@ export class Exchange implements Question<HttpAnswer> {
 
 /** Part of the day's work, and counted: no line of the log for each. */
 const EXPECTED: ReadonlySet<string> = new Set<MillraceError['code']>(['OVERLOADED', 'TIMEOUT'])
+
+/** Of a status from 500 on. What somebody has brought about on purpose is no error of ours. */
+export function logRefusal(log: Logger, error: unknown, { code, message }: MillraceError, asked: Traced & { readonly id: string }): void {
+  if (EXPECTED.has(code)) return
+  const request = { request_id: asked.id, trace_id: traceIdFor(asked) }
+  if (code === 'MODEL_UNLOADED') log.info(request, message)
+  else log.error({ err: error, ...request }, message)
+}
 
 /** Seconds; of what may be tried again as it is. */
 export function retryAfterOf({ status, details }: MillraceError): number | undefined {

@@ -12,7 +12,7 @@ const LATENCIES = 4
 const COUNTERS = LATENCIES + BOUNDS.length + 1
 
 /** Not the version's fault, whichever it was. */
-const BLAMELESS: ReadonlySet<string> = new Set(['OVERLOADED', 'UNAVAILABLE', 'MODEL_NOT_READY', 'DISK_FULL', 'JOURNAL_FAILED', 'NOT_IMPLEMENTED'])
+const BLAMELESS: ReadonlySet<string> = new Set(['OVERLOADED', 'UNAVAILABLE', 'MODEL_NOT_READY', 'MODEL_UNLOADED', 'DISK_FULL', 'JOURNAL_FAILED', 'NOT_IMPLEMENTED'])
 const REFUSALS: ReadonlySet<string> = new Set(['INPUT_INVALID', 'BAD_REQUEST'])
 
 /** A number that was counted here and is not in the database yet. */

@@ -92,11 +92,13 @@ export class Deployment implements Served {
   }
 
   /**
-   * The target that answers a request that names no version. MODEL_NOT_READY where there is none yet; MODEL_INVALID where there will be none until the alias moves.
+   * The target that answers a request that names no version. MODEL_NOT_READY where there is none yet; MODEL_UNLOADED, or MODEL_INVALID where there will be none until the
+   * alias moves.
    */
   target(): Target {
     if (this.champion) return this.champion
     const slot = this.slot(this.alias)
+    if (slot?.unloaded && slot.state === 'absent') throw new MillraceError('MODEL_UNLOADED', slot.reason ?? `${this.name} was unloaded`)
     // A folder in which none can be told has no version that failed.
     if (slot?.state === 'failed') throw new MillraceError('MODEL_INVALID', `${slot.name}${slot.failedVersion ? `: version ${slot.failedVersion}` : ''} cannot be served: ${slot.reason}`)
     throw new MillraceError('MODEL_NOT_READY', `${this.name}@${this.alias} is ${slot?.state ?? 'absent'}${slot?.reason ? `: ${slot.reason}` : ''}`)
@@ -112,6 +114,11 @@ export class Deployment implements Served {
     }
     if (this.onDemand) return this.onDemand.target(this.name, reference)
     throw new MillraceError('NOT_FOUND', alias === undefined ? `version ${reference} of ${this.name} is not deployed here` : `${this.name}@${alias} is not deployed here`)
+  }
+
+  /** Whether it does what it is to do: answers, or has been unloaded. */
+  get asWanted(): boolean {
+    return this.champion !== null || this.slot(this.alias)?.unloaded === true
   }
 
   /** Whether `at` answers at once. */

@@ -53,9 +53,10 @@ describe('a version that an alias is about to point at', () => {
         })
         const slow = spread(versions.loaded)
         const router = new Router({ deployments, registry, cache: registry, versions, ...(slow ? { spread: slow } : {}), db: context.db, outbox: context.outbox, clock: context.clock, metrics, log })
+        context.onStop(() => router.stop())
         await router.start()
         started(router)
-        return { waitingFor: async () => router.waitingFor(), stop: () => router.stop() }
+        return { waitingFor: async () => router.waitingFor() }
       },
     }
   }

@@ -119,7 +119,9 @@ describe('a folder of models', () => {
 
   test('a model is unloaded and loaded again, with what has come meanwhile', async () => {
     assert.deepEqual(await post('/v2/repository/models/pixels/unload'), { status: 200, body: {} })
-    assert.equal((await infer('pixels')).status, 503)
+    const message = 'pixels was unloaded; POST /v2/repository/models/pixels/load loads it again'
+    assert.deepEqual(await infer('pixels'), { status: 503, body: { error: message } })
+    assert.deepEqual((await index()).filter(({ name }) => name === 'pixels').map(({ state, reason }) => [state, reason]), [['UNAVAILABLE', message]])
     assert.equal((await fetch(`${service.url}/v2/models/pixels/ready`)).status, 400)
     place('pixels', '10', 'pixels/model.onnx', 'net.onnx')
     assert.deepEqual(await post('/v2/repository/models/pixels/load'), { status: 200, body: {} })
@@ -143,7 +145,7 @@ describe('a folder of models', () => {
     assert.deepEqual(await post('/v2/repository/models/late/unload'), { status: 200, body: {} })
     assert.deepEqual(await entries(), [])
     const unloaded = await infer('late')
-    assert.deepEqual([unloaded.status, unloaded.body.error], [503, 'late was unloaded'])
+    assert.deepEqual([unloaded.status, unloaded.body.error], [503, 'late was unloaded; POST /v2/repository/models/late/load loads it again'])
     place('bad', '1', 'make.py')
     assert.deepEqual((await post('/v2/repository/models/bad/load')).status, 422)
     for (const model of ['late', 'bad']) rmSync(join(folder, 'models', model), { recursive: true })
@@ -166,6 +168,6 @@ describe('a folder of models', () => {
   }
 
   test('a folder that is not there stops the start', async () => {
-    await assert.rejects(startForTest(servingService, testConfig({ yaml: 'model_repository: nowhere' }), { projectFolder: folder }), { code: 'CONFIG_INVALID', message: /there is no folder .*nowhere/ })
+    await assert.rejects(startForTest(servingService, testConfig({ yaml: 'model_repository: nowhere' }), { projectFolder: join(folder, 'other') }), { code: 'CONFIG_INVALID', message: /there is no folder .*nowhere/ })
   })
 })

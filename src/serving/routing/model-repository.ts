@@ -66,7 +66,7 @@ export class ModelRepository implements ModelRegistry, ModelStore {
   }
 
   absence(model: string): MillraceError | null {
-    return this.#unloaded.has(model) ? new MillraceError('MODEL_NOT_READY', `${model} was unloaded`) : null
+    return this.#unloaded.has(model) ? new MillraceError('MODEL_UNLOADED', `${model} was unloaded; POST /v2/repository/models/${model}/load loads it again`) : null
   }
 
   download(): Promise<void> {

@@ -24,7 +24,7 @@ export interface ModelRegistry {
   alias(model: string, alias: string): Promise<VersionFound | null>
   /** The version of that number, null where there is no such version or model. */
   version(model: string, version: string): Promise<VersionFound | null>
-  /** Why it has nothing of the model, where that is another reason than that there is no such thing. */
+  /** MODEL_UNLOADED where it has nothing of the model because it was told so. */
   absence?(model: string): MillraceError | null
   /** Writes the version's files below `folder`, which exists. It may take as long as it takes, while bytes keep coming: TIMEOUT where they do not, MODEL_INVALID where they are not the files that were registered. */
   download(model: string, version: string, folder: string, stop: AbortSignal): Promise<void>

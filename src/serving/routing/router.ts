@@ -192,7 +192,11 @@ export class Router {
       return
     }
     // One that was refused stays so while it is tried once more.
-    if (slot.live === null && slot.failedVersion !== found.version) slot.state = 'loading'
+    if (slot.live === null && slot.failedVersion !== found.version) {
+      // Of its absence, which is over.
+      if (slot.state === 'absent') slot.reason = null
+      slot.state = 'loading'
+    }
     let loaded: LoadedModel | null = null
     try {
       // Until the alias keeps it: what others ask for meanwhile must not make it go.
@@ -219,6 +223,7 @@ export class Router {
     slot.unsaved = { previous: old?.version ?? null, swapMs: performance.now() - started }
     slot.state = 'ready'
     slot.reason = null
+    slot.unloaded = false
     slot.failedVersion = null
     slot.swappedAt = this.#options.clock.project().getTime()
     this.#release(old)
@@ -242,6 +247,7 @@ export class Router {
     const known = slot.failedVersion === version && slot.reason === reason
     slot.state = 'failed'
     slot.reason = reason
+    slot.unloaded = false
     slot.failedVersion = version
     if (known) return
     this.#options.log.error({ model: slot.model, alias: slot.alias, version, reason }, 'the version cannot be served')
@@ -251,10 +257,12 @@ export class Router {
   async #withdraw(slot: Slot): Promise<void> {
     await this.#options.spread?.(slot, null, null)
     const old = slot.live
+    const absence = this.#options.registry.absence?.(slot.model) ?? null
     slot.live = null
     slot.found = null
     slot.state = 'absent'
-    slot.reason = null
+    slot.reason = absence?.message ?? null
+    slot.unloaded = absence !== null
     slot.failedVersion = null
     slot.unsaved = null
     this.find(slot.model)?.refresh()

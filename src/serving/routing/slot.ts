@@ -13,6 +13,8 @@ export class Slot {
   running: Promise<void> | null = null
   state: 'ready' | 'loading' | 'failed' | 'absent' = 'absent'
   reason: string | null = null
+  /** Nothing is behind it because somebody has unloaded the model; until it has been loaded, or could not be. `reason` says so. */
+  unloaded = false
   swappedAt: number | null = null
   failedVersion: string | null = null
   /** A swap that happened and is not yet in the database. */

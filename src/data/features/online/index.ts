@@ -15,9 +15,10 @@ const LOOK_EVERY_MS = 2000
 export const featuresService: ServiceDefinition<OnlineSchema & EventsSchema, ProjectConfig> = {
   name: 'features',
   migrations: [{ name: '001-events', up: createEventsTables }, onlineRowsMigration],
-  start: async ({ projectFolder, db, clock, log, metrics, http }) => {
+  start: async ({ projectFolder, db, clock, log, metrics, http, onStop }) => {
     const folder = join(projectFolder, 'features')
     const features = new OnlineFeatures(new DatabaseOnlineStore(db), () => clock.project())
+    onStop(() => features.settled())
     await features.define(readViews(folder))
     const stopWatching = watchDefinitions(folder, LOOK_EVERY_MS, () => {
       Promise.resolve()
@@ -27,6 +28,7 @@ export const featuresService: ServiceDefinition<OnlineSchema & EventsSchema, Pro
           (error: unknown) => log.error({ folder, reason: errorMessage(error) }, 'the changed feature definitions are wrong; the earlier ones stay'),
         )
     })
+    onStop(stopWatching)
     registerFeatureRoutes(http, features, clock)
     const rows = new Gauge({
       name: 'millrace_online_feature_rows',
@@ -38,12 +40,6 @@ export const featuresService: ServiceDefinition<OnlineSchema & EventsSchema, Pro
         for (const { name, rows: count } of features.summaries()) rows.set({ view: name }, count)
       },
     })
-    return {
-      waitingFor: async () => [],
-      stop: async () => {
-        stopWatching()
-        await features.settled()
-      },
-    }
+    return { waitingFor: async () => [] }
   },
 }

@@ -21,11 +21,12 @@ const RETRY_MS = 30_000
 export const pipelinesService: ServiceDefinition<ExecutionsSchema, ProjectConfig> = {
   name: 'pipelines',
   migrations: executionMigrations,
-  start: async ({ projectFolder, folder, config, db, outbox, log, http, url }) => {
+  start: async ({ projectFolder, folder, config, db, outbox, log, http, url, onStop }) => {
     const store = new ExecutionStore(db)
     const worktreeFolder = join(folder, 'worktrees')
     const logFolder = join(folder, 'logs')
     const projectOutbox = await openProjectOutbox(projectFolder, config)
+    onStop(() => projectOutbox.close())
     const executor = createExecutor({
       projectFolder,
       worktreeFolder,
@@ -38,6 +39,7 @@ export const pipelinesService: ServiceDefinition<ExecutionsSchema, ProjectConfig
       environment: { MILLRACE_STORAGE_FOLDER: resolve(projectFolder, config.storage.folder), MLFLOW_TRACKING_URI: url('tracking') },
     })
     const worker = new ExecutionWorker({ store, events: executionEvents(outbox), log, ...executor })
+    onStop(() => worker.stop())
     const executions = new Executions({ projectFolder, logFolder, store, queued: () => worker.wake() })
     registerExecutionRoutes(http, executions, projectOutbox)
     // Not before the port is ours: a second process on the same project must fail, not take over the first one's work.
@@ -46,13 +48,7 @@ export const pipelinesService: ServiceDefinition<ExecutionsSchema, ProjectConfig
       await removeLeftovers(projectFolder, worktreeFolder, store, log)
       worker.start()
     })
-    return {
-      waitingFor: () => executions.waitingFor(),
-      stop: async () => {
-        await worker.stop()
-        await projectOutbox.close()
-      },
-    }
+    return { waitingFor: () => executions.waitingFor() }
   },
 }
 

@@ -10,9 +10,9 @@ export function describeServer() {
   return { name: 'millrace', version: VERSION, extensions: ['binary_tensor_data', 'model_repository'] }
 }
 
-/** Whether every model that is to be served is. */
+/** Whether every model that is to be served is: not those that somebody has unloaded. */
 export function isReady(router: Router): boolean {
-  return router.deployments.every((deployment) => deployment.champion !== null)
+  return router.deployments.every((deployment) => deployment.asWanted)
 }
 
 /** What the model takes and gives; a version that is not in memory is loaded for it. NOT_FOUND where there is none, MODEL_NOT_READY while it does not answer yet. */
