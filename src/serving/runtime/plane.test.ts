@@ -106,6 +106,23 @@ describe('the data plane', () => {
     synced.close()
   })
 
+  test('requests with other parameters never go together, those with the same do', async () => {
+    const registry = createMetrics('serving')
+    const counting = new DataPlane(journal, new ServingMetrics(registry, { queues: () => [], live: () => [], journalHead: () => 0 }), pino({ level: 'silent' }))
+    const grades: Target = { model: await LoadedModel.load('grades', '1', readArtifact(join(FIXTURES, 'grades'))), alias: 'champion' }
+    const rows = [{ sepal_length: 5, sepal_width: 3, petal_length: 1, petal_width: 0 }]
+    const to = { ...served(), name: 'grades', champion: grades }
+    const batches = async (params: (i: number) => Row): Promise<number> => {
+      const count = async () => Number(/^model_infer_batch_rows_count\{.*\} (\d+)$/m.exec(await registry.metrics())?.[1] ?? 0)
+      const before = await count()
+      await Promise.all(Array.from({ length: 12 }, (_, i) => counting.predict(to, grades, { id: `asked-${ids++}`, time: 0, rows, params: params(i), probe: false })))
+      return (await count()) - before
+    }
+    assert.equal(await batches((i) => ({ factor: i })), 12)
+    assert.ok((await batches(() => ({ factor: 1 }))) < 12)
+    grades.model.retire()
+  })
+
   test('a request without rows is answered without predictions', async () => {
     assert.equal((await predict(served(), one, [])).scores.length, 0)
   })

@@ -16,7 +16,7 @@ import type { ServingMetrics, VersionMetrics } from './metrics.ts'
 import type { LoadedModel } from './model.ts'
 import type { OtherOutputs, OutputPart } from './other-outputs.ts'
 import type { Labels, ModelKind } from './outputs.ts'
-import type { Job, RowPredictor } from './row-model.ts'
+import type { Job } from './row-model.ts'
 import { inShadows } from './shadows.ts'
 import { type Traced, type TracedJob, tracedLookup, tracedRunner } from './spans.ts'
 import { rowOutputsMember } from './tensor/journal-line.ts'
@@ -125,7 +125,6 @@ export class DataPlane {
   readonly #lines = new LineBuffer()
   readonly #compiled = new WeakMap<LoadedModel, Compiled>()
   readonly entrance = new Entrance()
-  #alone = 0
   /** For requests whose tensors are the model's own. */
   readonly tensors: TensorPlane
 
@@ -258,7 +257,6 @@ export class DataPlane {
         scores: new Float64Array(rows.length),
         labels: byRows.makeLabels(rows.length),
         parts: byRows.mayAnswerOther ? [] : null,
-        ...(byRows.mayAnswerOther ? { key: this.#keyOf(byRows, request) } : {}),
         served,
         request,
         missing: missing ?? NOTHING_MISSING,
@@ -284,6 +282,7 @@ export class DataPlane {
       get maxRows() {
         return byRows.together ? Math.min(maxBatchRows, byRows.batch) : byRows.batchAlone
       },
+      ...(byRows.mayAnswerOther ? { alike: (one: PlaneJob, other: PlaneJob) => byRows.together && areSame(one.request.params, other.request.params) } : {}),
       run: (slices, rows) => {
         metrics.batch.observe(rows)
         return byRows.run(slices, rows)
@@ -299,12 +298,6 @@ export class DataPlane {
     }
     this.#compiled.set(model, made)
     return made
-  }
-
-  /** Requests of one key go together. */
-  #keyOf({ together }: RowPredictor, { params }: PredictRequest): string {
-    if (!together) return String(this.#alone++)
-    return params === undefined ? '' : JSON.stringify(params)
   }
 
   #commit(slices: readonly Slice<PlaneJob>[]): Promise<void> | undefined {
@@ -360,4 +353,9 @@ function refuseOverflow(numeric: Float64Array, names: readonly string[]): void {
       throw new MillraceError('INPUT_INVALID', `row ${row}: ${names[i % names.length]} is ${value}, which is more than the model's 32-bit floats hold`)
     }
   }
+}
+
+/** A model is run once for all rows of a batch, with the parameters of one request. */
+function areSame(one: PredictRequest['params'], other: PredictRequest['params']): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other)
 }
