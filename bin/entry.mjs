@@ -4,9 +4,9 @@
 import { existsSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 
-const caches = { win32: process.env.LOCALAPPDATA, darwin: join(homedir(), 'Library', 'Caches') }[process.platform] ?? process.env.XDG_CACHE_HOME
+const caches = { win32: process.env.LOCALAPPDATA, darwin: join(homedir(), 'Library', 'Caches') }[process.platform] ?? (isAbsolute(process.env.XDG_CACHE_HOME ?? '') ? process.env.XDG_CACHE_HOME : undefined)
 const folder = join(caches || join(homedir(), '.cache'), 'millrace', 'compiled')
 enableCompileCache(folder)
 // Threads and the processes that are forked find it by this. A model's thread that has to strip and compile first costs three times as much, of all cores, while requests wait for them.

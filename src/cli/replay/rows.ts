@@ -28,6 +28,9 @@ export type Resent = { readonly row: Row } | { readonly masked: string }
 export function resend({ inputs, features, missing, masked }: RecordedRow, columns: readonly string[]): Resent {
   const absent = new Set(missing.map((reference) => reference.replace(':', '__')))
   const row: Record<string, Scalar> = { ...inputs }
+  // Where a model is described by tensors of its own, which columns they hold is not told.
+  const [first] = masked
+  if (first !== undefined && !columns.some((column) => column in inputs || masked.includes(column))) return { masked: first }
   for (const column of columns) {
     const short = column.slice(column.indexOf('__') + 2)
     if (masked.includes(column) || (column.includes('__') && masked.includes(short))) return { masked: column }

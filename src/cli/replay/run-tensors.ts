@@ -7,6 +7,7 @@ import { slicesOf, splitRows } from './slice.ts'
 import type { ReplayStore } from './source.ts'
 import { inputsOf, orMissing } from './missing.ts'
 import { resend } from './rows.ts'
+import { Slices } from './slices.ts'
 import { type TensorReport, tensorDifferences } from './tensor-report.ts'
 import { type RecordedTensors, type Tensors, compareTensors, decodeAnswer, encodeRequest, tensorsOfRow, unsendable } from './tensors.ts'
 
@@ -21,6 +22,7 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
   const refused = { requests: 0, example: null as string | null }
   const masked = { requests: 0, input: null as string | null }
   const leftOut = { requests: 0, outputs: 0 }
+  const slices = new Slices(by)
   let done = 0
   let replayed = 0
   const compare = async ({ recorded, slicesBy }: Extract<Again, { readonly recorded: unknown }>): Promise<void> => {
@@ -39,7 +41,7 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
     if (by !== undefined) await store.addTensorRows(pairs.flatMap((pair) => compareRows(pair, slicesBy(by))))
     replayed++
   }
-  for await (const chunk of everything(store, await inputsOf(transport, model, version))) {
+  for await (const chunk of everything(store, await inputsOf(transport, model, version), slices)) {
     for (const again of chunk) {
       if ('masked' in again) {
         masked.requests++
@@ -57,11 +59,12 @@ export async function replayTensors(store: ReplayStore, transport: Transport, op
       options.onProgress(++done, total)
     }
   }
+  slices.check()
   const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
   return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, left_out: leftOut, by: by ?? null, ...(await tensorDifferences(store, by !== undefined)) }
 }
 
-async function* everything(store: ReplayStore, columns: readonly string[]): AsyncGenerator<readonly Again[], void> {
+async function* everything(store: ReplayStore, columns: readonly string[], slices: Slices): AsyncGenerator<readonly Again[], void> {
   for await (const chunk of store.recordedTensors()) {
     yield chunk.map((recorded) => unsendable(recorded) ?? { recorded, slicesBy: (by) => slicesOf(by, recorded.inputs) })
   }
@@ -69,7 +72,7 @@ async function* everything(store: ReplayStore, columns: readonly string[]): Asyn
     yield chunk.map(({ asked, outputs }) => {
       const again = resend(asked, columns)
       if ('masked' in again) return again
-      return { recorded: { inputs: tensorsOfRow(again.row), outputs, masked: asked.masked }, slicesBy: (by) => [again.row[by] ?? asked.features[by] ?? null] }
+      return { recorded: { inputs: tensorsOfRow(again.row), outputs, masked: asked.masked }, slicesBy: () => [slices.of(again.row, asked.features)] }
     })
   }
 }

@@ -77,7 +77,7 @@ export async function replay(store: ReplayStore, transport: Transport, options: 
     done += chunk.length
     options.onProgress(done, total)
   }
-  if (replayed > 0) slices.check()
+  slices.check()
   const span = { from: new Date(options.from).toISOString(), to: new Date(options.to).toISOString() }
   const found = await differences(store, classifier, by ?? null)
   return { model, ...span, a: against ?? 'recorded', b: version, recorded: total, replayed, refused, masked, by_tensors: await store.countTensors(), by: by ?? null, ...found }

@@ -27,9 +27,9 @@ export class Slices {
     return null
   }
 
-  /** USAGE where none of the rows had it. */
+  /** USAGE where there were rows, and none had it. */
   check(): void {
-    if (this.#by === undefined || this.#found) return
+    if (this.#by === undefined || this.#found || this.#others.size === 0) return
     throw new MillraceError('USAGE', `--by: found ${this.#by}, expected an input or a feature of the rows: ${[...this.#others].sort().join(', ')}`)
   }
 }

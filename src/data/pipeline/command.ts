@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { basename, delimiter } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { MillraceError } from '../../platform/errors/index.ts'
 import { nameOf, type Project } from '../versioning/project.ts'
@@ -31,8 +31,10 @@ const TAIL_CHARS = 8000
  */
 export async function runStageCommands(project: Project, stage: Stage, options: CommandOptions): Promise<void> {
   const lines = typeof stage.cmd === 'string' ? stage.cmd.split(/\r\n|[\n\r]/).filter((line) => line !== '') : stage.cmd
+  // What a user's programs compile is not kept among ours: see bin/entry.mjs.
+  const { NODE_COMPILE_CACHE: cache, ...inherited } = process.env
   const env = {
-    ...process.env, ...options.env,
+    ...inherited, ...(cache === undefined || cache.endsWith(join('millrace', 'compiled')) ? {} : { NODE_COMPILE_CACHE: cache }), ...options.env,
     PATH: [shimFolder(project), options.env?.PATH ?? process.env.PATH ?? ''].join(delimiter),
     DVC_ROOT: project.root,
     DVC_STAGE: stage.address,

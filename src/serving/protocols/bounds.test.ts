@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { status } from '@grpc/grpc-js'
+import { toMillraceError } from '../../platform/errors/index.ts'
 import { freePort } from '../../platform/http/testing.ts'
 import { type TestService, startForTest } from '../../platform/service/testing.ts'
 import { type Call, grpcClient } from '../grpc/testing.ts'
@@ -63,6 +64,18 @@ test('a CSV of a million fields is read in pieces, and others have their turn be
   reading = false
   assert.deepEqual([rows.length, rows.at(-1)?.['c0'], rows.at(-1)?.['c99']], [10_000, 1, 2])
   assert.ok(turns > body.length / 8192, `${turns} turns`)
+})
+
+test('of large CSVs those that nobody waits for are not read, and only so many may wait', async () => {
+  const columns = [{ name: 'a', type: 'double' as const, required: false }]
+  const body = Buffer.from(`a\n${'1\n'.repeat(100_000)}`)
+  const gone = { deadline: Number.POSITIVE_INFINITY, gone: true, refuse: () => undefined }
+  const read = (recipient?: typeof gone) => readTable('csv', body, { columns, maxRows: 100_000, recipient })
+  const found = await Promise.allSettled([read(gone), ...Array.from({ length: 16 }, () => read(gone)), read()])
+  const codes = found.map((one) => (one.status === 'rejected' ? toMillraceError(one.reason).code : 'read'))
+  assert.deepEqual(codes, [...Array.from({ length: 16 }, () => 'CANCELLED'), 'OVERLOADED', 'OVERLOADED'])
+  assert.equal((await read()).rows.length, 100_000)
+  await assert.rejects(readTable('csv', Buffer.alloc(300 * 1024, 'a'), { columns, maxRows: 10 }), { code: 'BAD_REQUEST', message: /the first line of the CSV has more than 262144 bytes/ })
 })
 
 describe('no small request takes much memory', () => {

@@ -91,7 +91,7 @@ export class Exchange implements Question<HttpAnswer> {
   }
 
   parse(model: ModelShape, maxRows: number): ParsedBody | Promise<ParsedBody> {
-    return this.route.protocol.parse({ bytes: this.body ?? EMPTY, headers: this.request.headers, maxRows }, model)
+    return this.route.protocol.parse({ bytes: this.body ?? EMPTY, headers: this.request.headers, maxRows, recipient: this }, model)
   }
 
   /** Answers will say what is left of the caller's quota. */

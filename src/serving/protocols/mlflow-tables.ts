@@ -1,6 +1,8 @@
 import { setImmediate as aTurn } from 'node:timers/promises'
 import { type ColumnSpec, someOf } from '../../domain/signature.ts'
 import { errorMessage } from '../../platform/errors/index.ts'
+import { overloaded } from '../limits/admission.ts'
+import { type Recipient, unwanted } from '../limits/recipient.ts'
 import type { Row } from '../runtime/plane.ts'
 import { mediaType } from './media-type.ts'
 import { CellCount, refuseRows } from './bounds.ts'
@@ -14,6 +16,8 @@ type Format = (typeof FORMATS)[keyof typeof FORMATS]
 export interface TableShape {
   readonly columns: readonly ColumnSpec[]
   readonly maxRows: number
+  /** Absent: somebody waits for it as long as it takes. */
+  readonly recipient?: Recipient | undefined
 }
 
 /** Its rows, and what they are worth in bytes where the file's own tell nothing. */
@@ -41,19 +45,31 @@ export async function readTable(format: 'csv' | 'parquet', bytes: Buffer, model:
 }
 
 const LARGE_CSV = 64 * 1024
-let last: Promise<unknown> = Promise.resolve()
+const MOST_WAITING = 16
+let waiting = 0
+let last: Promise<void> = Promise.resolve()
 
 /** Rows take many times the bytes of a file: of large ones there are those of one at a time, beside those that wait for a model. */
-function oneByOne<T>(read: () => Promise<T>): Promise<T> {
+async function oneByOne<T>(read: () => Promise<T>): Promise<T> {
+  if (waiting >= MOST_WAITING) throw overloaded(`${waiting} large files of CSV are waiting to be read; try again`)
+  waiting++
   const done = last.then(read)
-  last = done.catch(() => undefined)
-  return done
+  // Not with its rows, which would stay until the next one.
+  last = done.then(
+    () => undefined,
+    () => undefined,
+  )
+  try {
+    return await done
+  } finally {
+    waiting--
+  }
 }
 
-async function readCsv(bytes: Buffer, { columns, maxRows }: TableShape): Promise<readonly Row[]> {
+async function readCsv(bytes: Buffer, { columns, maxRows, recipient }: TableShape): Promise<readonly Row[]> {
   refuseFields(bytes)
   // The header, and one row more than may come: the rest is not looked at.
-  const [header = [], ...lines] = await readLines(bytes, maxRows + 2)
+  const [header = [], ...lines] = await readLines(bytes, maxRows + 2, recipient)
   refuseRows(lines.length, maxRows)
   refuseProto(header)
   if (lines.length === 0) refuseNoHeader(header, columns)
@@ -88,8 +104,8 @@ function refuseNoHeader(header: readonly string[], columns: readonly ColumnSpec[
 const BYTES_AT_ONCE = 4096
 const CELLS_AT_ONCE = 4096
 
-/** `to` lines at most. BAD_REQUEST for what is no CSV. */
-async function readLines(bytes: Buffer, to: number): Promise<readonly (readonly string[])[]> {
+/** `to` lines at most. BAD_REQUEST for what is no CSV; TIMEOUT or CANCELLED where nobody waits for it any more. */
+async function readLines(bytes: Buffer, to: number, recipient: Recipient | undefined): Promise<readonly (readonly string[])[]> {
   const { parse } = await import('csv-parse')
   const parser = parse({ bom: true, skip_empty_lines: true, to })
   const lines: string[][] = []
@@ -99,6 +115,8 @@ async function readLines(bytes: Buffer, to: number): Promise<readonly (readonly 
   // It may fail while pieces of it are still to come.
   ended.catch(() => undefined)
   for (let at = 0; at < bytes.length && !parser.writableEnded && !parser.destroyed; at += BYTES_AT_ONCE) {
+    const reason = recipient && unwanted(recipient, performance.now())
+    if (reason) throw reason
     parser.write(bytes.subarray(at, at + BYTES_AT_ONCE))
     await aTurn()
   }
@@ -115,19 +133,24 @@ async function readLines(bytes: Buffer, to: number): Promise<readonly (readonly 
 function refuseFields(bytes: Buffer): void {
   let fields = 1
   let header = 0
+  let headed = 0
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]
     if (byte === COMMA) fields++
     else if (byte === LINE_FEED || byte === CARRIAGE_RETURN) {
       if (header === 0) header = fields
+      headed ||= i
       if (byte === LINE_FEED) fields++
     }
   }
   const cells = new CellCount()
   cells.add(0, header || fields, 'the first line of the CSV')
   cells.add(fields, 1, 'the CSV')
+  if ((headed || bytes.length) > LONGEST_HEADER) throw badRequest(`the first line of the CSV has more than ${LONGEST_HEADER} bytes, expected the names of columns`)
 }
 
+/** Until it has seen the end of a line the parser takes ten times as long for each byte. */
+const LONGEST_HEADER = 256 * 1024
 const COMMA = 0x2c
 const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d

@@ -15,9 +15,9 @@ export const mlflowProtocol: Protocol = {
   accept: (contentType) => {
     if (tableFormat(contentType) === undefined) throw new MillraceError('UNSUPPORTED_MEDIA_TYPE', `content-type is ${contentType}, expected one of ${CONTENT_TYPES.join(', ')}, in UTF-8`)
   },
-  parse: ({ bytes, headers, maxRows }, model) => {
+  parse: ({ bytes, headers, maxRows, recipient }, model) => {
     const format = tableFormat(headers['content-type'])
-    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, { columns: model.byRows.columns, maxRows }).then((table) => ({ ...table, present: presentPredictions }))
+    if (format === 'csv' || format === 'parquet') return readTable(format, bytes, { columns: model.byRows.columns, maxRows, recipient }).then((table) => ({ ...table, present: presentPredictions }))
     const body = parseJson(bytes)
     if (!isObject(body)) throw badRequest(`the body is ${describeType(body)}, expected an object with one of ${FORMS.join(', ')}`)
     let form: (typeof FORMS)[number] | undefined

@@ -45,7 +45,7 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
   question.model = deployment.name
   if (question.span) nameModel(question.span, deployment.name, target)
   const parsing = question.parse(target.model, deployment.limits.maxRows)
-  let parsed = parsing instanceof Promise ? await whileHeld(target, parsing) : parsing
+  let parsed = parsing instanceof Promise ? await inTime(question, whileHeld(target, parsing)) : parsing
   if (parsed.id !== undefined && question.header('x-request-id') === undefined) question.id = parsed.id
   if (parsed.timeoutMs !== undefined) limitTime(question, parsed.timeoutMs)
   if (split !== null) {
@@ -83,8 +83,8 @@ export async function predict<A>({ plane, clock }: { readonly plane: DataPlane; 
   }
 }
 
-/** A version that is being loaded may take longer than the caller waits: that is told in time, and the version is loaded all the same. */
-async function inTime(question: Recipient, loading: Promise<Target>): Promise<Target> {
+/** A version that is being loaded, or a file that is read, may take longer than the caller waits: that is told in time, and the version is loaded all the same. */
+async function inTime<T>(question: Recipient, loading: Promise<T>): Promise<T> {
   const timer = expireAt(question)
   try {
     return await loading

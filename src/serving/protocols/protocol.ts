@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { MillraceError } from '../../platform/errors/index.ts'
+import type { Recipient } from '../limits/recipient.ts'
 import type { ColumnSpec } from '../../domain/signature.ts'
 import type { ModelKind } from '../runtime/outputs.ts'
 import type { Prediction, Row } from '../runtime/plane.ts'
@@ -24,6 +25,8 @@ export interface ReceivedBody {
   readonly headers: IncomingHttpHeaders
   /** Rows of one request at most: what has more is refused before rows are made of it. */
   readonly maxRows: number
+  /** Who waits: what nobody waits for any more need not be read to its end. */
+  readonly recipient?: Recipient
 }
 
 /** What a protocol may know of the model that answers: how it is asked by rows, by tensors, or by both. */

@@ -37,6 +37,8 @@ const ROUNDS = 8
 interface Waiting<J extends BatchJob> {
   readonly job: J
   readonly since: number
+  /** Whether it could not go with the one before it when it came: what is alike may change meanwhile. */
+  readonly breaks: boolean
   taken: number
   failed: boolean
 }
@@ -81,9 +83,10 @@ export class Batcher<J extends BatchJob> {
 
   submit(job: J): void {
     const last = this.#first < this.#queue.length ? this.#queue[this.#queue.length - 1] : undefined
-    if (last && !this.#alike(last.job, job)) this.#breaks++
+    const breaks = last !== undefined && !this.#alike(last.job, job)
+    if (breaks) this.#breaks++
     this.#rows += job.rows
-    this.#queue.push({ job, since: performance.now(), taken: 0, failed: false })
+    this.#queue.push({ job, since: performance.now(), breaks, taken: 0, failed: false })
     if (this.#running) return
     this.#running = true
     // Alone, it begins in this turn of the event loop; where the last ones came together, so may the next.
@@ -161,7 +164,7 @@ export class Batcher<J extends BatchJob> {
   #pop(): void {
     const { job, taken } = this.#queue[this.#first++]!
     const next = this.#queue[this.#first]
-    if (next && !this.#alike(job, next.job)) this.#breaks--
+    if (next?.breaks) this.#breaks--
     this.#rows -= job.rows - taken
   }
 

@@ -81,6 +81,10 @@ export function tracedRunner<J extends TracedJob>(runner: BatchRunner<J>, model:
   }
   return {
     ...runner,
+    // It may change with what the model turns out to answer.
+    get maxRows() {
+      return runner.maxRows
+    },
     queued: (seconds, job) => {
       queued?.(seconds, job)
       job.queued = seconds
